@@ -1,0 +1,28 @@
+"""Run a measure by name: ``python -m benchmarks layers``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+MEASURES = {
+    "layers": "one layer beside torch.nn, milliseconds",
+    "names": "surnames to languages: DATA is the folder of one file a language",
+    "spam": "text messages to ham or spam: DATA is the file",
+    "tatoeba": "English to French with and without attention: DATA is the file",
+    "tatoeba_korean": "English to Korean: DATA is the file",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the measure that is named first; the rest are its own arguments."""
+    if not arguments or arguments[0] not in MEASURES:
+        lines = [f"  {name:<16}{what}" for name, what in MEASURES.items()]
+        print("usage: scripts/bench NAME [DATA]", *lines, sep="\n")
+        return 2
+    importlib.import_module(f"benchmarks.{arguments[0]}").main(arguments[1:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""headgate: recurrent networks that you write as the paper does.
+
+    import headgate as hg
+
+    rnn = hg.LSTM(128, 256, num_layers=2)              # torch.nn's, with lengths and gates
+    rnn = hg.Recurrent("gru", 128, 256, reset="before")
+    model = hg.train("reviews.csv", input="review", target="label")
+    model.predict(["a film to remember"])
+
+Names are imported when they are first used, so that ``import headgate`` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headgate.equations import CELLS as CELLS
+    from headgate.equations import Equation as Equation
+    from headgate.errors import HeadgateError as HeadgateError
+    from headgate.kernels import using as using
+    from headgate.layers import GRU as GRU
+    from headgate.layers import LSTM as LSTM
+    from headgate.layers import RNN as RNN
+    from headgate.layers import Attention as Attention
+    from headgate.layers import Output as Output
+    from headgate.layers import Recurrent as Recurrent
+    from headgate.layers import accelerate as accelerate
+    from headgate.model import Model as Model
+    from headgate.model import load as load
+    from headgate.model import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Attention": "layers",
+    "CELLS": "equations",
+    "Equation": "equations",
+    "GRU": "layers",
+    "HeadgateError": "errors",
+    "LSTM": "layers",
+    "Model": "model",
+    "Output": "layers",
+    "RNN": "layers",
+    "Recurrent": "layers",
+    "accelerate": "layers",
+    "load": "model",
+    "train": "model",
+    "using": "kernels",
+}
+
+__all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
+    "Attention",
+    "CELLS",
+    "Equation",
+    "GRU",
+    "HeadgateError",
+    "LSTM",
+    "Model",
+    "Output",
+    "RNN",
+    "Recurrent",
+    "accelerate",
+    "load",
+    "train",
+    "using",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'headgate' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"headgate.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,93 @@
+"""headgate evaluate: a model's scores on rows that it has not learned from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headgate.cli.options import Encoding, ModelPath, Quoting, refuse_existing
+from headgate.cli.screen import table
+from headgate.errors import OutputError
+
+if TYPE_CHECKING:
+    from headgate.data.columns import Table
+    from headgate.model import Model
+
+
+def evaluate(
+    model: ModelPath,
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="Rows as in training.", show_default=False),
+    ],
+    *,
+    report: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the scores there, too.")
+    ] = None,
+    encoding: Encoding = None,
+    quoting: Quoting = None,
+) -> None:
+    """Judge a model on a file, beside a baseline."""
+    refuse_existing(report)
+    from headgate.model import load
+
+    loaded = load(model)
+    rows = _read(loaded, data, encoding=encoding, quoting=quoting)
+    found = loaded.evaluate(rows)
+    typer.echo(f"{len(rows)} rows of {data}\n")
+    _show(found)
+    if report is not None:
+        scores = {name: score.to_dict() for name, score in found.scores.items()}
+        whole = {"data": Path(data).name, "rows": len(rows), "scores": scores}
+        _write(report, whole | {"baselines": found.baselines, "notes": found.notes})
+
+
+def _read(loaded: Model, data: str, *, encoding: str | None, quoting: str | None) -> Table:
+    from headgate.data.sources import read_table
+
+    source = loaded.config["data"]
+    return read_table(
+        data,
+        columns=(source["input"], source["target"]),
+        encoding=encoding or source["encoding"],
+        quoting=quoting or source["quoting"],
+    )
+
+
+def _show(found: Any) -> None:
+    rows = [
+        [
+            name,
+            _number(score.value),
+            f"{_number(score.low)} to {_number(score.high)}",
+            "" if score.baseline is None else _number(score.baseline),
+            _rival(name, score.baseline, found.baselines),
+        ]
+        for name, score in found.scores.items()
+    ]
+    table(["score", "value", "95 % interval", "baseline", "which"], rows, right=(1, 2, 3))
+    if found.notes:
+        typer.echo()
+    for note in found.notes:
+        typer.echo(note)
+
+
+def _rival(name: str, value: float | None, baselines: dict[str, dict[str, float]]) -> str:
+    """Name the baseline that the figure beside a score is of."""
+    return next((rival for rival, own in baselines.items() if own.get(name) == value), "")
+
+
+def _number(value: float) -> str:
+    """Scores end at 1 or, as BLEU, at 100."""
+    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.2f}"
+
+
+def _write(path: str, whole: dict[str, Any]) -> None:
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise OutputError(f"{path} could not be written: {error.strerror}") from error

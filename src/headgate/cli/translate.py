@@ -1,0 +1,100 @@
+"""headgate translate: texts from the arguments, a pipe or a prompt."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headgate.cli.options import ModelPath
+from headgate.cli.screen import in_colour
+from headgate.errors import DataError
+
+if TYPE_CHECKING:
+    from headgate.model import Model
+
+_AT_ONCE = 64
+
+
+def translate(
+    model: ModelPath,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...", help="What to translate; else lines of a pipe, or a prompt."
+        ),
+    ] = None,
+    *,
+    n_best: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Translations of each text, best first.")
+    ] = 1,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Draw what each token looked at.")
+    ] = False,
+) -> None:
+    """Translate texts."""
+    from headgate.model import load
+
+    loaded = load(model)
+    if loaded.task.name != "translate":
+        raise DataError(
+            f"{model} is no translator: its task is {loaded.task.name!r}; "
+            f"use: headgate predict {model} DATA"
+        )
+    at_once = 1 if attention or (not text and sys.stdin.isatty()) else _AT_ONCE
+    lines = iter(text) if text else _lines()
+    while piece := list(itertools.islice(lines, at_once)):
+        for line in _translated(loaded, piece, n_best=n_best):
+            typer.echo(line)
+        if attention:
+            _draw(loaded, piece[0])
+
+
+def _lines() -> Iterator[str]:
+    yield from _prompted() if sys.stdin.isatty() else _piped(sys.stdin)
+
+
+def _piped(lines: Iterable[str]) -> Iterator[str]:
+    for row, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise DataError("the text is empty, so there is nothing to translate", row=row)
+        yield line.rstrip("\r\n")
+
+
+def _prompted() -> Iterator[str]:
+    """Ask for one text after the other; an empty line asks again, Ctrl-D ends."""
+    import contextlib
+
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  (it gives the prompt its history)
+    typer.echo("A text a line; Ctrl-D ends.")
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            line = input("> ")
+            if line.strip():
+                yield line
+    typer.echo()
+
+
+def _translated(loaded: Model, texts: list[str], *, n_best: int) -> Iterator[str]:
+    """Give a line for each text; of several translations a block with their log-probabilities."""
+    if n_best == 1:
+        yield from (str(each) for each in loaded.predict(texts))
+        return
+    task: Any = loaded.task
+    for text, found in zip(texts, task.search(texts, n_best=n_best), strict=True):
+        yield text
+        yield from (f"  {each.log_probability:8.3f}  {each.text}" for each in found)
+
+
+def _draw(loaded: Model, text: str) -> None:
+    from headgate.inspection.attention import alignment_line
+    from headgate.inspection.attention_text import as_text
+
+    seen = loaded.inspect(text).attention
+    if seen is None:
+        raise DataError("this translator has no attention, so there is nothing to draw")
+    typer.echo(f"\n{as_text(seen, colour=in_colour())}\n\n{alignment_line(seen)}\n")

@@ -1,0 +1,378 @@
+"""Text to ids and back, and labels to classes and back; each saved as one JSON file."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from tokenizers import Tokenizer
+
+from headgate.data.columns import shown
+from headgate.data.vocabularies import (
+    BYTES,
+    SPECIALS,
+    Recipe,
+    Unit,
+    learn_tokenizer,
+    one_thread,
+    unit_of,
+)
+from headgate.errors import DataError, ModelDirectoryError
+
+_LISTED = 20  # classes that a message names
+_BYTE_OF = {name: bytes([byte]) for byte, name in enumerate(BYTES)}
+
+
+class TextField:
+    """Text to ids and back, by one tokenizer, saved as a ``tokenizer.json`` that others read.
+
+    Ids 0 to 3 are ``<pad>``, ``<unk>``, ``<bos>`` and ``<eos>``; in a user's text these names
+    are letters like any others. Text is brought to NFC, and to nothing else unless asked.
+
+    Args:
+        tokenizer: as ``learn`` or ``from_json`` makes it.
+    """
+
+    pad = SPECIALS.index("<pad>")
+    unk = SPECIALS.index("<unk>")
+    bos = SPECIALS.index("<bos>")
+    eos = SPECIALS.index("<eos>")
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.encode_special_tokens = True  # "<eos>" in a user's text ends nothing
+        added = tokenizer.get_added_tokens_decoder()
+        self._tokenizer = tokenizer
+        self._special = {token.content: index for index, token in added.items()}
+        self._names = [tokenizer.id_to_token(i) or "" for i in range(tokenizer.get_vocab_size())]
+        self.unit: Unit = unit_of(tokenizer)
+
+    @classmethod
+    def learn(
+        cls,
+        texts: Sequence[str],
+        *,
+        unit: str = "auto",
+        vocabulary_size: int = 8000,
+        min_frequency: int | None = None,
+        lowercase: bool = False,
+        specials: Sequence[str] = (),
+    ) -> TextField:
+        """Learn a vocabulary; the same texts give the same bytes of JSON.
+
+        Args:
+            texts: the training texts.
+            unit: what an id stands for: "subword", "word" (what stands between white space),
+                "character" or "byte". "auto" is characters where the median text is one word
+                (names), or where texts are short and have few distinct characters (dates,
+                sums), else subwords.
+            vocabulary_size: the most ids, all special ones and 256 bytes included; "byte" has
+                just those.
+            min_frequency: how often a word, a character or a merged pair must occur to get an
+                id; None is 1 for characters, else 2.
+            lowercase: whether case is given up.
+            specials: further special pieces, with ids from 4 on.
+
+        Returns:
+            The field.
+
+        Raises:
+            DataError: there is no text, a special piece stands twice, or the vocabulary is too
+                small for the unit.
+            UnknownNameError: the unit is unknown.
+
+        Example:
+            >>> field = TextField.learn(["anna", "nina"])
+            >>> field.unit, field.encode("nan"), field.decode(field.encode("nan"))
+            ('character', [4, 5, 4], 'nan')
+        """
+        recipe = Recipe(unit, vocabulary_size, min_frequency, lowercase, tuple(specials))
+        return cls(learn_tokenizer(texts, recipe))
+
+    @classmethod
+    def from_json(cls, text: str) -> TextField:
+        """Read what ``to_json`` wrote.
+
+        Args:
+            text: the content of a tokenizer.json.
+
+        Returns:
+            The field.
+
+        Raises:
+            ModelDirectoryError: the JSON is damaged, or is another program's tokenizer.
+        """
+        try:
+            tokenizer = Tokenizer.from_str(text)
+        except Exception as error:  # the library raises nothing narrower
+            raise ModelDirectoryError(f"tokenizer.json is damaged: {error}") from error
+        found = [tokenizer.id_to_token(index) for index in range(len(SPECIALS))]
+        if found != list(SPECIALS):
+            wanted = ", ".join(SPECIALS)
+            raise ModelDirectoryError(
+                f"tokenizer.json is not headgate's: ids 0 to 3 are {found}, not {wanted}"
+            )
+        return cls(tokenizer)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __reduce__(self) -> tuple[Callable[[str], TextField], tuple[str]]:
+        """Pickle as JSON: the tokenizer's own pickle forgets how specials are read."""
+        return TextField.from_json, (self.to_json(),)
+
+    def to_json(self) -> str:
+        """Write the tokenizer.
+
+        Returns:
+            The content of a tokenizer.json.
+        """
+        return self._tokenizer.to_str()
+
+    def special(self, name: str) -> int:
+        """Look up the id of a special piece.
+
+        Args:
+            name: one of the four fixed ones, or of those given to ``learn``.
+
+        Returns:
+            The id.
+
+        Raises:
+            DataError: there is no such piece.
+        """
+        if name == SPECIALS[self.unk]:
+            return self.unk
+        if name not in self._special:
+            known = ", ".join([*SPECIALS, *sorted(set(self._special) - set(SPECIALS))])
+            raise DataError(f"no special piece {name!r}; known: {known}")
+        return self._special[name]
+
+    def encode(self, text: str) -> list[int]:
+        """Turn a text to ids; no special one is added.
+
+        Args:
+            text: any text.
+
+        Returns:
+            One id a piece; none for the empty text.
+
+        Raises:
+            DataError: the text has half of a surrogate pair, which is no character.
+        """
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Turn texts to ids; no special one is added.
+
+        Args:
+            texts: any texts.
+
+        Returns:
+            For each text one id a piece.
+
+        Raises:
+            DataError: a text has half of a surrogate pair, which is no character.
+        """
+        try:
+            with one_thread():
+                encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        except TypeError as error:
+            bad = next((text for text in texts if not _is_text(text)), texts)
+            raise DataError(f"text was wanted, and {bad!a} came") from error
+        if self.unit != "word":
+            return [encoding.ids for encoding in encodings]
+        return [self._without_special(encoding.ids) for encoding in encodings]
+
+    def _without_special(self, ids: list[int]) -> list[int]:
+        """A word of a text that is spelt like a special piece is an unknown word."""
+        special = set(self._special.values())
+        return [self.unk if index in special else index for index in ids]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Turn ids to text; special ones are skipped, ``<unk>`` is shown.
+
+        For subwords and bytes, and for characters that are all known, this is the exact inverse
+        of ``encode`` on NFC text. Words are joined by single spaces.
+
+        Args:
+            ids: as ``encode`` gives, or a model.
+
+        Returns:
+            The text; bytes that are no UTF-8 become U+FFFD.
+
+        Raises:
+            DataError: an id that the vocabulary does not have.
+        """
+        for index in ids:
+            if not 0 <= index < len(self):
+                raise DataError(f"id {index} is not in the vocabulary, which has {len(self)}")
+        special = set(self._special.values())
+        names = [self._names[index] for index in ids if index not in special]
+        if self.unit in ("word", "character"):
+            return (" " if self.unit == "word" else "").join(names)
+        # Not the library's decoder: for one bad byte it gives up the whole run of bytes.
+        return b"".join(_BYTE_OF.get(name) or name.encode() for name in names).decode(
+            errors="replace"
+        )
+
+    def tokens(self, text: str | Sequence[int]) -> list[str]:
+        """Show a text's pieces, one for each id, as a reader knows them.
+
+        Args:
+            text: any text, or its ids.
+
+        Returns:
+            The pieces with their spaces; the bytes of one character as ``é[1/2]``, ``é[2/2]``.
+
+        Raises:
+            DataError: the text has half of a surrogate pair, which is no character.
+
+        Example:
+            >>> TextField.learn(["a"], unit="byte").tokens("aé")
+            ['a', 'é[1/2]', 'é[2/2]']
+        """
+        ids = self.encode(text) if isinstance(text, str) else text
+        names = [self._names[index] for index in ids]
+        if self.unit in ("word", "character"):
+            return names
+        runs = groupby(names, key=_BYTE_OF.__contains__)
+        return [name for spelt, run in runs for name in (_byte_names(run) if spelt else run)]
+
+
+class LabelField:
+    """Labels to classes 0, 1, … in sorted order, and back; saved as a ``vocabulary.json``.
+
+    White space at a label's ends is dropped, and its text brought to NFC: neither is seen, so
+    neither makes a class.
+
+    Args:
+        classes: the distinct labels, in the order of their ids.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self._ids = {label: index for index, label in enumerate(self.classes)}
+
+    @classmethod
+    def learn(cls, labels: Sequence[str]) -> LabelField:
+        """Collect the classes.
+
+        Args:
+            labels: one label a row.
+
+        Returns:
+            The field.
+
+        Raises:
+            DataError: a label is empty, or there are fewer than two classes.
+
+        Example:
+            >>> LabelField.learn(["spam", "ham", "ham"]).classes
+            ('ham', 'spam')
+        """
+        clean = [_clean(label) for label in labels]
+        if "" in clean:
+            raise DataError(f"label {clean.index('') + 1} of {len(clean)} is empty: give each one")
+        classes = sorted(set(clean))
+        if len(classes) < 2:
+            came = f"only {classes[0]!r}" if classes else "none"
+            raise DataError(f"a classifier needs at least two classes, and {came} came")
+        return cls(classes)
+
+    @classmethod
+    def from_json(cls, text: str) -> LabelField:
+        """Read what ``to_json`` wrote.
+
+        Args:
+            text: the content of a vocabulary.json.
+
+        Returns:
+            The field.
+
+        Raises:
+            ModelDirectoryError: the JSON is damaged, or has no list of distinct classes.
+        """
+        try:
+            classes = json.loads(text)["classes"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelDirectoryError(f"vocabulary.json is damaged: {error!r}") from error
+        texts = isinstance(classes, list) and all(isinstance(label, str) for label in classes)
+        if not texts or len(set(classes)) != len(classes) or len(classes) < 2:
+            came = shown(json.dumps(classes, ensure_ascii=False))
+            raise ModelDirectoryError(
+                f"vocabulary.json is damaged: two or more distinct classes were wanted, {came} came"
+            )
+        return cls(classes)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def to_json(self) -> str:
+        """Write the classes.
+
+        Returns:
+            The content of a vocabulary.json.
+        """
+        return json.dumps({"classes": list(self.classes)}, ensure_ascii=False, indent=1)
+
+    def encode(self, label: str) -> int:
+        """Turn a label to its class.
+
+        Args:
+            label: one of the classes.
+
+        Returns:
+            The id, from 0.
+
+        Raises:
+            DataError: the label was not among those learned; the message lists them.
+        """
+        index = self._ids.get(_clean(label))
+        if index is None:
+            known = ", ".join(self.classes[:_LISTED])
+            more = ", …" if len(self.classes) > _LISTED else ""
+            raise DataError(f"unknown label {label!r}; known: {known}{more}")
+        return index
+
+    def decode(self, index: int) -> str:
+        """Turn a class to its label.
+
+        Args:
+            index: the id, from 0.
+
+        Returns:
+            The label.
+
+        Raises:
+            DataError: there is no such class.
+        """
+        if not 0 <= index < len(self.classes):
+            raise DataError(f"class {index} is none of the {len(self.classes)} that were learned")
+        return self.classes[index]
+
+
+def _byte_names(names: Iterable[str]) -> list[str]:
+    """Name the bytes of whole characters: a letter's one byte is the letter."""
+    text = b"".join(_BYTE_OF[name] for name in names).decode()
+    sized = [(character, len(character.encode())) for character in text]
+    return [
+        character if size == 1 else f"{character}[{part}/{size}]"
+        for character, size in sized
+        for part in range(1, size + 1)
+    ]
+
+
+def _clean(label: str) -> str:
+    return unicodedata.normalize("NFC", label).strip()
+
+
+def _is_text(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,214 @@
+"""A user's file or folder to a table of text.
+
+The name's ending says how a file is read, after a ``.gz`` is taken off: .csv, .tsv,
+.jsonl or .ndjson, .txt. A folder of .txt files is read as one file a class. Every error
+names the file and the line: the user mends the file, not the program.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import os
+import re
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from headgate.data.columns import Table
+from headgate.data.delimited import QUOTING, SPOKEN, Wishes, read_delimited, separator_of
+from headgate.data.encodings import decode
+from headgate.data.records import read_records
+from headgate.errors import DataError, UnknownNameError
+
+_KINDS: dict[str, str] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".txt": "txt",
+}
+_NEARLY_ALL = 0.9  # share of lines with the same TABs from which a .txt is perhaps a table
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    columns: Sequence[str] = (),
+    header: bool | None = None,
+    encoding: str | None = None,
+    quoting: str | None = None,
+    kind: str | None = None,
+) -> Table:
+    r"""Read a file, or a folder with one .txt file a class, as a table of text.
+
+    A .csv is split at commas, or at the semicolons or TABs that its first line has instead. In a
+    .tsv quotes are letters like any other, as such files are written. A .txt is one column,
+    ``text``, of its lines that are not blank, unless each line has the same number of TABs, one
+    or more: then it is a .tsv. A folder has the columns ``text`` and ``label``.
+
+    Args:
+        path: the file or folder; a file may be gzip'd.
+        columns: those that will be used, by name or number ("2"): they decide whether there is a
+            header (see ``headgate.data.columns``), and must exist. Of a JSONL file only these
+            are read.
+        header: whether the first row holds the columns' names; None decides by ``columns``.
+        encoding: the file's encoding; None is UTF-8.
+        quoting: "minimal", "all" or "none"; None is "minimal" for CSV, "none" for TSV.
+        kind: "csv", "tsv", "jsonl" or "txt"; None goes by the name's ending.
+
+    Returns:
+        The table; ``notes`` and ``has_header`` say what was decided.
+
+    Raises:
+        DataError: the file is missing, empty, damaged or of no known kind; a byte is not in the
+            encoding; a row has too few or too many fields; a column does not exist.
+        UnknownNameError: an unknown quoting or kind.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "reviews.csv"
+        >>> _ = file.write_text("label,review\ngood,calm and exact\n")
+        >>> read_table(file).column("review")
+        ['calm and exact']
+    """
+    if quoting is not None and quoting not in QUOTING:
+        raise UnknownNameError("quoting", quoting, QUOTING)
+    place = Path(path)
+    if place.is_dir():
+        table = _read_folder(place, encoding=encoding)
+    else:
+        reader = _READERS[_kind_of(place, kind)]
+        table = reader(_read_text(place, encoding), str(place), Wishes(columns, header, quoting))
+    for name in columns:
+        table.name_of(name)
+    return table
+
+
+def _kind_of(path: Path, kind: str | None) -> str:
+    """Look the ending up; a missing file is said before an unknown ending."""
+    if kind is not None and kind not in _READERS:
+        raise UnknownNameError("kind of file", kind, _READERS)
+    if not path.exists():
+        raise DataError(f"there is no such file{_near(path)}", path=path)
+    if kind is not None:
+        return kind
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending not in _KINDS:
+        raise DataError(
+            f"unknown ending {ending!r}; known: {', '.join(_KINDS)}, each also with .gz; "
+            f"or name the kind: {', '.join(_READERS)}",
+            path=path,
+        )
+    return _KINDS[ending]
+
+
+def _near(path: Path) -> str:
+    """Name files that the user may have meant."""
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        return f", and no folder {str(path.parent)!r}"
+    close = difflib.get_close_matches(path.name, names, n=3)
+    return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+
+
+def _read_text(path: Path, encoding: str | None) -> str:
+    """Read a file whole, through gzip where its name says so."""
+    try:
+        data = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        message = f"the gzip data is broken or cut off ({error}): fetch the file again"
+        raise DataError(message, path=path) from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    text = decode(data, path=path, encoding=encoding)
+    if not text.strip():
+        raise DataError("the file is empty", path=path)
+    return text
+
+
+def _read_csv(text: str, path: str, wishes: Wishes) -> Table:
+    separator = separator_of(text)
+    table = read_delimited(text, path=path, separator=separator, wishes=wishes, names_first=True)
+    if separator == ",":
+        return table
+    note = f"the first line has no comma: fields are split at each {SPOKEN[separator]}"
+    return replace(table, notes=(note, *table.notes))
+
+
+def _read_tsv(text: str, path: str, wishes: Wishes) -> Table:
+    return read_delimited(text, path=path, separator="\t", wishes=wishes, names_first=True)
+
+
+def _read_txt(text: str, path: str, wishes: Wishes) -> Table:
+    """Read plain text, or the table that it is when every line has the same TABs."""
+    texts, lines = _text_lines(text)
+    tabs, often = Counter(line.count("\t") for line in texts).most_common(1)[0]
+    if tabs and often == len(texts):
+        table = read_delimited(text, path=path, separator="\t", wishes=wishes, names_first=False)
+        note = f"every line has {_tabs(tabs)}: read as a table of {tabs + 1} columns"
+        return replace(table, notes=(note, *table.notes))
+    notes = _nearly_a_table(texts, lines, tabs=tabs)
+    return Table(path, ("text",), [[line] for line in texts], lines, False, notes)
+
+
+def _nearly_a_table(texts: list[str], lines: list[int], *, tabs: int) -> tuple[str, ...]:
+    """Say so where a few lines keep a text file from being a table."""
+    odd = [i for i, line in enumerate(texts) if line.count("\t") != tabs]
+    if not tabs or len(odd) > (1 - _NEARLY_ALL) * len(texts):
+        return ()
+    came = _tabs(texts[odd[0]].count("\t"))
+    return (
+        f"{len(texts) - len(odd)} of {len(texts)} lines have {_tabs(tabs)}, but line "
+        f"{lines[odd[0]]} has {came}: read as plain text, not as a table",
+    )
+
+
+def _tabs(count: int) -> str:
+    return f"{count} TAB" if count == 1 else f"{count} TABs"
+
+
+def _read_jsonl(text: str, path: str, wishes: Wishes) -> Table:
+    texts, lines = _text_lines(text)
+    return read_records(texts, lines, columns=wishes.columns, path=path)
+
+
+_READERS = {"csv": _read_csv, "tsv": _read_tsv, "jsonl": _read_jsonl, "txt": _read_txt}
+
+
+def _text_lines(text: str) -> tuple[list[str], list[int]]:
+    """Split at line ends only: what else Unicode has as separators belongs to the text."""
+    numbered = enumerate(re.split(r"\r\n|\n|\r", text), start=1)
+    full = [(line, number) for number, line in numbered if line.strip()]
+    return [line for line, _ in full], [number for _, number in full]
+
+
+def _read_folder(folder: Path, *, encoding: str | None) -> Table:
+    """Read each .txt file as the texts of one class, named by the file."""
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        message = "a folder is read as one .txt file a class, and this one has no .txt file"
+        raise DataError(message, path=folder)
+    table = Table(str(folder), ("text", "label"), [], [], False, (_classes_note(files),))
+    for file in files:
+        texts, lines = _text_lines(_read_text(file, encoding))
+        table.rows.extend([text, _class_of(file)] for text in texts)
+        table.lines.extend(lines)
+        table.files.extend([str(file)] * len(texts))
+    return table
+
+
+def _class_of(file: Path) -> str:
+    """Name the class; some systems store a name's accents and Hangul taken apart."""
+    return unicodedata.normalize("NFC", file.stem)
+
+
+def _classes_note(files: list[Path]) -> str:
+    names = ", ".join(_class_of(file) for file in files)
+    return f"each .txt file is a class, {len(files)} in all: {names}"

@@ -1,0 +1,37 @@
+"""A model's scores beside those of every baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from headgate.evaluation.scores import Score
+
+Scores = Mapping[str, Score]
+
+
+def beside(
+    scores: Scores, rivals: Mapping[str, Scores]
+) -> tuple[dict[str, Score], dict[str, dict[str, float]]]:
+    """Put the best baseline beside each score.
+
+    Args:
+        scores: the model's, by name.
+        rivals: each baseline's on the same rows, by the baseline's name.
+
+    Returns:
+        The scores with the best baseline's value; and every baseline's values. A score that no
+        baseline has keeps its own.
+
+    Example:
+        >>> scores, _ = beside({"accuracy": Score(0.9, 0.8, 1.0)},
+        ...                    {"majority": {"accuracy": Score(0.6, 0.5, 0.7)}})
+        >>> scores["accuracy"].baseline
+        0.6
+    """
+    values = {name: {key: s.value for key, s in own.items()} for name, own in rivals.items()}
+    best = {
+        key: max((own[key] for own in values.values() if key in own), default=score.baseline)
+        for key, score in scores.items()
+    }
+    return {key: replace(s, baseline=best[key]) for key, s in scores.items()}, values

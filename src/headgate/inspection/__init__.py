@@ -1,0 +1,1 @@
+"""Read-only views of a model and of what it did."""

@@ -1,0 +1,102 @@
+"""The slow twin of every kernel: a program's nodes, one after the other, in a torch loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from headgate.kernels.protocol import Run
+from headgate.program.graph import Node, Program
+from headgate.program.merge import products
+from headgate.program.operations import OPERATIONS
+from headgate.program.parameters import split
+
+
+def run(
+    program: Program,
+    x: Tensor,
+    weights: Mapping[str, Tensor],
+    states: tuple[Tensor, ...],
+    *,
+    trace: bool,
+) -> Run:
+    """Run a program over time, with torch's own operations and gradients.
+
+    Args:
+        program: the cell.
+        x: the input, [T, B, M].
+        weights: the parameters by name.
+        states: the state before the first step, each [B, N].
+        trace: whether to keep every named value.
+
+    Returns:
+        The outputs, the last state and the trace.
+    """
+    step = _Step(program, weights)
+    inputs = step.project(x)
+    kept: dict[str, list[Tensor]] = {name: [] for name in program.names} if trace else {}
+    history: list[tuple[Tensor, ...]] = []
+    for t in range(x.shape[0]):
+        values = step({node: value[t] for node, value in inputs.items()}, states)
+        states = tuple(values[result] for result in program.results)
+        history.append(states)
+        for name, steps in kept.items():
+            steps.append(values[program.names[name]])
+    series = [torch.stack(steps) for steps in zip(*history, strict=True)]
+    traced = {name: torch.stack(steps) for name, steps in kept.items()}
+    traced |= dict(zip(program.states, series, strict=True)) if trace else {}
+    return Run(series[0], states, traced if trace else None)
+
+
+class _Step:
+    """A program with its weights at hand."""
+
+    def __init__(self, program: Program, weights: Mapping[str, Tensor]) -> None:
+        self.program = program
+        self.weights = weights
+        self.parts = split(program, weights)
+        self.products = {
+            node: (product, torch.cat([self.parts["matmul", b] for b in product.blocks]))
+            for product in products(program)
+            for node in product.nodes[:1]
+        }
+        self.first = {node: p.nodes[0] for p, _ in self.products.values() for node in p.nodes}
+
+    def project(self, x: Tensor) -> dict[Node, Tensor]:
+        """Multiply the input by all its blocks, for every step at once."""
+        blocks = self.program.blocks("input")
+        if not blocks:
+            return {}
+        whole = functional.linear(x, self.weights["weight_ih"], self.weights.get("bias"))
+        rows = [self.parts["input", block].shape[0] for block in blocks]
+        parts = dict(zip(blocks, whole.split(rows, -1), strict=True))
+        leaves = [node for node in self.program.nodes if node.op == "input"]
+        return {node: parts[node.block] for node in leaves}
+
+    def __call__(
+        self, values: dict[Node, Tensor], states: tuple[Tensor, ...]
+    ) -> dict[Node, Tensor]:
+        before = dict(zip(self.program.states, states, strict=True))
+        for node in self.program.nodes:
+            if node.op == "state":
+                values[node] = before[node.block]
+            elif node.op in ("bias", "vector"):
+                values[node] = self.parts[node.op, node.block]
+            elif node.op == "matmul":
+                self.multiply(node, values)
+            elif node.op != "input":
+                args = (values[arg] if isinstance(arg, Node) else arg for arg in node.args)
+                values[node] = OPERATIONS[node.op].run(*args)
+        return values
+
+    def multiply(self, node: Node, values: dict[Node, Tensor]) -> None:
+        """Run the merged matmul of a node, once for all that share it."""
+        if node in values:
+            return
+        product, weight = self.products[self.first[node]]
+        rows = [self.parts["matmul", block].shape[0] for block in product.blocks]
+        whole = functional.linear(values[product.operand], weight)
+        values.update(zip(product.nodes, whole.split(rows, -1), strict=True))

@@ -1,0 +1,10 @@
+"""Parameters round a kernel, and the layers that stand beside it."""
+
+from __future__ import annotations
+
+from headgate.layers.attention import Attention
+from headgate.layers.output import Output
+from headgate.layers.recurrent import Recurrent
+from headgate.layers.twins import GRU, LSTM, RNN, accelerate
+
+__all__ = ["GRU", "LSTM", "RNN", "Attention", "Output", "Recurrent", "accelerate"]

@@ -1,0 +1,231 @@
+"""Any cell as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from headgate.equations import Equation, equation
+from headgate.errors import UnknownNameError
+from headgate.layers.checks import (
+    check_features,
+    check_lengths,
+    check_positive,
+    check_probability,
+    check_states,
+)
+from headgate.layers.stack import Stack, Weights
+from headgate.program import parameters, shape_of, size_of, split, state_widths, trace
+
+Output = Float[Tensor, "_ _ N"]
+States = Float[Tensor, "_ _ _"] | tuple[Float[Tensor, "_ _ _"], ...]
+INITIAL = ("learned", "random", "zeros")
+
+
+class Recurrent(nn.Module):
+    """A stack of any cell, in one or both directions.
+
+    A parameter is named after its layer and direction, as in torch.nn: ``weight_hh_l0``,
+    ``weight_hh_l0_reverse``; `parameters` of the program lists the names. Each block's input
+    weights start as Glorot and Bengio (2010) draw them, its recurrent weights orthogonal (Saxe
+    2014), its bias zero, or one where the cell says so, as for a forget gate (Jozefowicz 2015).
+
+    Args:
+        cell: a key of ``CELLS``, or an equation.
+        input_size: features M of a step.
+        hidden_size: units N of the state.
+        num_layers: layers, each fed by the one below.
+        bidirectional: run each layer in both directions; the outputs stand side by side.
+        bias: whether the blocks have biases.
+        batch_first: input and output are [B, T, …] in place of [T, B, …].
+        dropout: the probability that a unit between two layers is dropped in training.
+        residual: from the second layer on, a layer adds its input to its output.
+        initial_state: "zeros", "learned", or "random": normal in training, zero in evaluation.
+        **options: the cell's own, such as ``reset="before"``.
+
+    Raises:
+        UnknownNameError: the cell, its option or the kind of initial state is not known.
+        ShapeError: a size is not positive.
+
+    Example:
+        >>> rnn = Recurrent("gru", 5, 7, reset="before", num_layers=2)
+        >>> outputs, h = rnn(torch.zeros(3, 2, 5), lengths=[3, 1])
+        >>> outputs.shape, h.shape
+        (torch.Size([3, 2, 7]), torch.Size([2, 2, 7]))
+    """
+
+    def __init__(  # noqa: PLR0913 - the names of torch.nn's own layers
+        self,
+        cell: str | Equation,
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        residual: bool = False,
+        initial_state: str = "zeros",
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        check_positive(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_probability(dropout=dropout)
+        if initial_state not in INITIAL:
+            raise UnknownNameError("initial_state", initial_state, INITIAL)
+        self._recipe = (cell, options, bias)
+        self._build()
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bidirectional, self.batch_first, self.dropout = bidirectional, batch_first, dropout
+        self.residual, self.initial_state = residual, initial_state
+        self._register()
+        self.reset_parameters()
+
+    def _build(self) -> None:
+        cell, options, bias = self._recipe
+        self.cell = equation(cell, **options)
+        self.program = trace(self.cell, bias=bias)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a cell of ours is a closure, which does not pickle: what it was made from does
+        return {k: v for k, v in self.__dict__.items() if k not in ("cell", "program")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._build()
+
+    @property
+    def output_size(self) -> int:
+        """Features of the output: the first state's units, for both directions."""
+        return self.state_sizes()[0] * (1 + self.bidirectional)
+
+    def forward(
+        self,
+        x: Float[Tensor, "_ _ M"],
+        state: Tensor | tuple[Tensor, ...] | None = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        trace: bool = False,
+    ) -> tuple[Output, States] | tuple[Output, States, dict[str, Tensor]]:
+        """Run the layers over a batch of sequences.
+
+        Args:
+            x: the input, [T, B, M], or [B, T, M] if ``batch_first``.
+            state: the state before the first step, [layers · directions, B, N]; a tuple of them
+                where the cell has several; as ``initial_state`` says where None.
+            lengths: the steps of each row, [B], in any order; past them the output is zero.
+            trace: also give every gate and state at every step.
+
+        Returns:
+            The outputs, [T, B, N · directions] (or [B, T, …]); the state after each row's last
+            step; and, if asked for, the trace: for each name [layers · directions, T, B, N]
+            (or [layers · directions, B, T, N]).
+
+        Raises:
+            ShapeError: the input, the state or the lengths do not fit.
+        """
+        check_features(x, self.input_size)
+        x = x.transpose(0, 1) if self.batch_first else x
+        steps, rows = x.shape[:2]
+        lengths = check_lengths(lengths, rows=rows, steps=steps)
+        run = Stack(self.program, self.dropout if self.training else 0.0, self.residual).run(
+            x, self.weights(), self._start(state, x), lengths=lengths, trace=trace
+        )
+        last = run.states[0] if len(run.states) == 1 else run.states
+        outputs = run.outputs.transpose(0, 1) if self.batch_first else run.outputs
+        if run.trace is None:
+            return outputs, last
+        order = (0, 2, 1, 3) if self.batch_first else (0, 1, 2, 3)
+        return outputs, last, {name: value.permute(order) for name, value in run.trace.items()}
+
+    def weights(self) -> list[list[Weights]]:
+        """Give the parameters as a stack takes them.
+
+        Returns:
+            For each layer, for each direction, the parameters by name.
+        """
+        names = parameters(self.program)
+        return [
+            [{name: getattr(self, name + suffix) for name in names} for suffix in suffixes]
+            for suffixes in self._suffixes()
+        ]
+
+    def state_sizes(self) -> list[int]:
+        """Give the units of each state.
+
+        Returns:
+            The sizes, in the order of the states.
+        """
+        sizes = {"input_size": self.input_size, "hidden_size": self.hidden_size}
+        return [size_of(self.program, width, **sizes) for width in state_widths(self.program)]
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw every parameter anew."""
+        for layer in self.weights():
+            for direction in layer:
+                for (kind, block), part in split(self.program, direction).items():
+                    _draw(kind, part, self.cell.initial.get(block, 0.0))
+        for name, parameter in self.named_parameters():
+            if name.startswith("initial_"):
+                nn.init.zeros_(parameter)
+
+    def extra_repr(self) -> str:
+        """Describe the layer in its printed form.
+
+        Returns:
+            The sizes, and what differs from the defaults.
+        """
+        flags = ("bidirectional", "batch_first", "dropout", "residual")
+        changed = [f"{flag}={getattr(self, flag)}" for flag in flags if getattr(self, flag)]
+        changed += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
+        name = self.cell.step.__qualname__.split(".")[0]
+        return ", ".join([name, str(self.input_size), str(self.hidden_size), *changed])
+
+    def _suffixes(self) -> list[list[str]]:
+        ends = ["", "_reverse"] if self.bidirectional else [""]
+        return [[f"_l{layer}{end}" for end in ends] for layer in range(self.num_layers)]
+
+    def _register(self) -> None:
+        for layer, suffixes in enumerate(self._suffixes()):
+            features = self.output_size if layer else self.input_size
+            sizes = {"input_size": features, "hidden_size": self.hidden_size}
+            for suffix in suffixes:
+                for name, parameter in parameters(self.program).items():
+                    shape = shape_of(self.program, parameter, **sizes)
+                    self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape)))
+        if self.initial_state == "learned":
+            depth = self.num_layers * (1 + self.bidirectional)
+            for name, size in zip(self.program.states, self.state_sizes(), strict=True):
+                self.register_parameter(f"initial_{name}", nn.Parameter(torch.zeros(depth, size)))
+
+    def _start(self, state: Tensor | tuple[Tensor, ...] | None, x: Tensor) -> tuple[Tensor, ...]:
+        depth, rows = self.num_layers * (1 + self.bidirectional), x.shape[1]
+        shapes = [(depth, rows, size) for size in self.state_sizes()]
+        names = self.program.states
+        if state is not None:
+            given = (state,) if isinstance(state, Tensor) else tuple(state)
+            check_states(given, names=names, shapes=shapes)
+            return given
+        if self.initial_state == "learned":
+            learned = (getattr(self, f"initial_{name}") for name in names)
+            return tuple(s[:, None].expand(-1, rows, -1) for s in learned)
+        if self.initial_state == "random" and self.training:
+            return tuple(torch.randn(shape, dtype=x.dtype, device=x.device) for shape in shapes)
+        return tuple(x.new_zeros(shape) for shape in shapes)
+
+
+def _draw(kind: str, part: Tensor, initial: float) -> None:
+    if kind == "input":
+        nn.init.xavier_uniform_(part)
+    elif kind == "matmul":
+        nn.init.orthogonal_(part)
+    elif kind == "vector":
+        nn.init.uniform_(part, -(part.numel() ** -0.5), part.numel() ** -0.5)
+    else:
+        nn.init.constant_(part, initial if kind == "input_bias" else 0.0)

@@ -1,0 +1,15 @@
+"""Networks of layers, one for each shape of task."""
+
+from __future__ import annotations
+
+from headgate.models.classifier import Classifier
+from headgate.models.embedding import TokenEmbedding
+from headgate.models.encoder_decoder import EncoderDecoder, Memory, build_encoder_decoder
+
+__all__ = [
+    "Classifier",
+    "EncoderDecoder",
+    "Memory",
+    "TokenEmbedding",
+    "build_encoder_decoder",
+]

@@ -1,0 +1,59 @@
+"""Many to one: a text to its class."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from headgate.errors import UnknownNameError
+from headgate.layers import Recurrent
+from headgate.models.embedding import TokenEmbedding
+from headgate.models.pooling import POOLS
+
+
+class Classifier(nn.Module):
+    """Embedding, recurrent layers, a pool over the steps, one linear layer.
+
+    Args:
+        embedding: from ids to vectors.
+        recurrent: any cell.
+        classes: number of classes V.
+        pool: a key of ``POOLS``.
+        dropout: the probability that a pooled unit is dropped.
+
+    Raises:
+        UnknownNameError: no pool has that name.
+    """
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        recurrent: Recurrent,
+        *,
+        classes: int,
+        pool: str = "mean+max",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if pool not in POOLS:
+            raise UnknownNameError("pool", pool, POOLS)
+        self.embedding, self.recurrent = embedding, recurrent
+        self.pool, width = POOLS[pool]
+        self.head = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(width * recurrent.output_size, classes)
+        )
+
+    def forward(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B V"]:
+        """Score the classes of every text.
+
+        Args:
+            ids: token ids, [B, T].
+            lengths: tokens of each text, [B], each at least 1.
+
+        Returns:
+            Logits, [B, V].
+        """
+        y, _ = self.recurrent(self.embedding(ids), lengths=lengths)[:2]
+        valid = torch.arange(y.shape[0], device=y.device)[:, None] < lengths.to(y.device)
+        return self.head(self.pool(y, valid))

@@ -1,0 +1,194 @@
+"""The training loop: plain torch, one file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from headgate.errors import TrainingError
+from headgate.training.plan import Plan
+from headgate.training.protocol import Learner, Moment, Reporter, Validation
+
+_FEWEST = 20  # steps between validations: on a tiny data set an epoch is too short to judge by
+
+
+@dataclass
+class History:
+    """What happened in a training.
+
+    Args:
+        rows: one for each validation: epoch, step, seconds, loss, and the values.
+        best: the place of the kept one among the rows.
+        reason: why the training ended.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best: int = -1
+    reason: str = ""
+
+
+def fit(learner: Learner, plan: Plan, reporters: Sequence[Reporter] = ()) -> History:
+    """Train a network and leave in it the weights of the best validation.
+
+    An interrupt (Ctrl-C) ends the training like any other limit: the best weights are kept.
+
+    Args:
+        learner: the task; its network is trained in place.
+        plan: the limits and rates.
+        reporters: who hears of every step.
+
+    Returns:
+        What happened.
+
+    Raises:
+        TrainingError: the loss was not finite before the first validation, or no validation was.
+    """
+    return _Run(learner, plan, reporters).go()
+
+
+class _Run:
+    def __init__(self, learner: Learner, plan: Plan, reporters: Sequence[Reporter]) -> None:
+        self.learner, self.plan, self.reporters = learner, plan, reporters
+        self.network = learner.network
+        matrices = [p for p in self.network.parameters() if p.dim() > 1]
+        vectors = [p for p in self.network.parameters() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
+            lr=plan.learning_rate,
+            weight_decay=plan.weight_decay,
+        )
+        self.average = AveragedModel(
+            self.network, multi_avg_fn=get_ema_multi_avg_fn(plan.average), use_buffers=True
+        )
+        self.history = History()
+        self.kept: tuple[float, dict[str, Any]] | None = None
+        self.step, self.epoch, self.steps = 0, 0, 1
+        self.loss, self.validated, self.improved = math.nan, 0, 0
+        self.start = time.monotonic()
+
+    def go(self) -> History:
+        try:
+            self.history.reason = self.run()
+        except KeyboardInterrupt:
+            self.history.reason = "interrupted"
+        if self.kept is None:
+            self.validate()
+        assert self.kept is not None
+        if self.kept[0] == -math.inf:
+            raise TrainingError(
+                "no validation had finite scores: a smaller learning_rate than "
+                f"{self.plan.learning_rate} may help, or look for NaN in the data"
+            )
+        self.network.load_state_dict(self.kept[1])
+        self.network.eval()
+        for reporter in self.reporters:
+            reporter.end(self.history.reason)
+        return self.history
+
+    def run(self) -> str:
+        """Train until something ends it, and say what."""
+        self.network.train()
+        for batch in self.stream():
+            loss = self.update(batch)
+            if not math.isfinite(loss):
+                return self.diverged(loss)
+            self.loss = loss if self.step == 1 else 0.95 * self.loss + 0.05 * loss
+            moment = self.moment()
+            for reporter in self.reporters:
+                reporter.step(moment)
+            over = moment.fraction >= 1
+            if over or self.step - self.validated >= self.interval:
+                self.validate()
+                if self.since_best() >= self.plan.patience:
+                    return f"no better score in {self.plan.patience} validations"
+            if over:
+                break
+        ended = self.plan.minutes and self.seconds() >= 60 * self.plan.minutes
+        return f"{self.plan.minutes:g} minutes" if ended else f"{self.plan.epochs} epochs"
+
+    def stream(self) -> Iterator[Any]:
+        for epoch in range(1, self.plan.epochs + 1):
+            self.epoch = epoch
+            batches = self.learner.batches(self.epoch)
+            self.steps = max(1, len(batches))
+            self.interval = min(max(self.steps, _FEWEST), self.plan.validate_every)
+            for batch in batches:
+                self.step += 1
+                yield batch
+
+    def update(self, batch: Any) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate * self.rate()
+        loss = self.learner.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            self.optimizer.step()
+            self.average.update_parameters(self.network)
+        return value
+
+    def rate(self) -> float:
+        """The share of the highest rate: up through the warm-up, then down to zero."""
+        warmup = min(self.plan.warmup, self.steps * self.plan.epochs // 10)
+        return min(1.0, self.step / max(1, warmup)) * (1 - self.fraction(self.step - 1))
+
+    def fraction(self, step: int) -> float:
+        done = step / (self.steps * self.plan.epochs)
+        if self.plan.minutes is not None:
+            done = max(done, self.seconds() / (60 * self.plan.minutes))
+        return min(1.0, done)
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.start
+
+    def moment(self) -> Moment:
+        return Moment(self.epoch, self.step, self.fraction(self.step), self.seconds(), self.loss)
+
+    @torch.no_grad()
+    def validate(self) -> None:
+        network = self.average.module if self.plan.average and self.step else self.network
+        network.eval()
+        found = self.learner.validate(network)
+        self.network.train()
+        self.validated = self.step
+        moment = self.moment()
+        self.history.rows.append(_row(moment, found))
+        # weights that cannot be judged lose against all others
+        sound = all(map(math.isfinite, (found.score, *found.values.values())))
+        score = found.score if sound else -math.inf
+        if self.kept is None or score > self.kept[0]:
+            self.improved = len(self.history.rows)
+        # of equally good weights the later ones are kept: they are a mean over more steps
+        best = self.kept is None or score >= self.kept[0]
+        if best:
+            self.kept = (score, deepcopy(network.state_dict()))
+            self.history.best = len(self.history.rows) - 1
+        for reporter in self.reporters:
+            reporter.validation(moment, found, best=best)
+
+    def since_best(self) -> int:
+        return len(self.history.rows) - self.improved
+
+    def diverged(self, loss: float) -> str:
+        where = f"the loss is {loss} at step {self.step}"
+        if self.kept is None:
+            raise TrainingError(
+                f"{where}, before anything was learned: a smaller learning_rate than "
+                f"{self.plan.learning_rate} may help, or look for NaN in the data"
+            )
+        return f"{where}: the best weights before it are kept"
+
+
+def _row(moment: Moment, validation: Validation) -> dict[str, float]:
+    own = {"epoch": moment.epoch, "step": moment.step, "seconds": round(moment.seconds, 1)}
+    return own | {"train_loss": moment.loss} | validation.values

@@ -1,0 +1,84 @@
+"""What the loop asks of a task, and whom it tells what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How good a model is on the validation part.
+
+    Args:
+        score: what is selected on; more is better.
+        values: every figure by name, for the history.
+        samples: a few lines of what the model says, for the eye.
+    """
+
+    score: float
+    values: dict[str, float]
+    samples: list[str] = field(default_factory=list)
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A task on its way: a network, its batches, its loss, its validation."""
+
+    network: nn.Module
+
+    def batches(self, epoch: int) -> Sequence[Any]:
+        """Give the batches of an epoch, the same for the same number."""
+        ...
+
+    def loss(self, batch: Any) -> Tensor:
+        """Give the loss of a batch, a scalar with a gradient."""
+        ...
+
+    def validate(self, network: nn.Module) -> Validation:
+        """Judge a network, in evaluation mode and without gradients."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training stands.
+
+    Args:
+        epoch: the epoch, from 1.
+        step: the step, from 1.
+        fraction: how much of the run is over, from 0 to 1.
+        seconds: how long it has run.
+        loss: a running mean of the training loss.
+    """
+
+    epoch: int
+    step: int
+    fraction: float
+    seconds: float
+    loss: float
+
+    @property
+    def left(self) -> float:
+        """Seconds left at this pace."""
+        return self.seconds * (1 / max(self.fraction, 1e-9) - 1)
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Whoever wants to know: a terminal, a file, or nobody."""
+
+    def step(self, moment: Moment) -> None:
+        """Hear of a step."""
+        ...
+
+    def validation(self, moment: Moment, validation: Validation, *, best: bool) -> None:
+        """Hear of a validation, and whether it is the best so far."""
+        ...
+
+    def end(self, reason: str) -> None:
+        """Hear why the training ended."""
+        ...

@@ -1,0 +1,48 @@
+"""What every test gets: shapes checked at each call, a fixed seed, one thread."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import jaxtyping
+import pytest
+import torch
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "headgate"
+
+# Equations are called with proxies while they are traced, so their signatures are not checked.
+UNCHECKED = {"__init__", "__main__", "__pycache__", "_native", "equations"}
+
+
+def _checked_rooms() -> list[str]:
+    names = {path.name.split(".")[0] for path in SOURCE.iterdir()}
+    return [f"headgate.{name}" for name in sorted(names - UNCHECKED)]
+
+
+# Before anything imports headgate. The tower lets an int stand for a float, as type checkers do.
+TYPE_CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+jaxtyping.install_import_hook(_checked_rooms(), TYPE_CHECKER)
+
+torch.set_num_threads(1)  # pytest-xdist runs a worker on each core
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Call as users do, with no type checker in front: for tests of our own errors."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

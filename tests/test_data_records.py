@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from headgate.data.columns import Table
+from headgate.data.records import read_records
+from headgate.errors import DataError
+
+
+def read(*texts: str, columns: tuple[str, ...] = ()) -> Table:
+    lines = [2 * i + 1 for i in range(len(texts))]
+    return read_records(texts, lines, columns=columns, path="a.jsonl")
+
+
+def test_values_become_text_as_they_are_written() -> None:
+    table = read('{"t": "안녕", "n": 0.10, "i": -3, "big": 1e400, "b": true}')
+    assert table.columns == ("t", "n", "i", "big", "b")
+    assert table.rows == [["안녕", "0.10", "-3", "1e400", "true"]]
+
+
+def test_only_the_columns_asked_for_are_read() -> None:
+    rows = ('{"meta": {"x": 1}, "text": "a"}', '{"text": "b", "meta": null}')
+    table = read(*rows, columns=("text", "2"))
+    assert (table.columns, table.rows, table.lines) == (("text",), [["a"], ["b"]], [1, 3])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ('{"t": null}', r"row 3, column 't': the row has no value"),
+        ('{"other": 1}', r"row 3, column 't': the row has no value"),
+        ('{"t": {"a": 1}}', r"row 3, column 't': text or a number was wanted, and .*\{\"a\""),
+        ('{"t": ["a"]}', r"row 3, column 't': text or a number was wanted, and .*\[\"a\""),
+        ('{"t": "\\ud800"}', r"row 3, column 't': half of a surrogate pair .*ud800"),
+        ('{"t": NaN}', r"row 3: not JSON \(NaN is not a value\)"),
+        ('{"t": "a"', r"row 3: not JSON"),
+        ('["a"]', r"row 3: a JSON object .* '\[\"a\"\]' came"),
+        ("{}", r"row 3: a JSON object .* '\{\}' came"),
+        ('{"t": ' + "[" * 200_000, r"row 3: not JSON"),
+    ],
+)
+def test_a_bad_row_is_named(bad: str, message: str) -> None:
+    with pytest.raises(DataError, match=rf"^a\.jsonl, {message}"):
+        read('{"t": "a"}', bad)
+
+
+def test_a_missing_key_lists_the_keys() -> None:
+    with pytest.raises(DataError, match=r"a\.jsonl: no column 'txt'; did you mean 'text'\?"):
+        read('{"text": "a"}', columns=("txt",))

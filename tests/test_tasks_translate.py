@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.tiny import norms, train_translator, translator, write_norms
+
+from headgate.equations.attention import SCORES
+from headgate.errors import ShapeError, UnknownNameError
+from headgate.tasks import Examples
+from headgate.tasks.translate import Translate
+
+SMALL: dict[str, Any] = {"hidden_size": 8, "embedding_size": 8, "unit": "character"}
+
+
+def examples(rows: list[tuple[str, str]]) -> Examples:
+    return Examples([text for text, _ in rows], [target for _, target in rows])
+
+
+def learn(**settings: Any) -> Translate:
+    torch.manual_seed(0)
+    return Translate.learn(examples(norms()), SMALL | settings)
+
+
+@pytest.mark.parametrize("attention", [None, *sorted(SCORES)])
+def test_every_attention_translates_and_shows_where_it_looked(attention: str | None) -> None:
+    task = learn(attention=attention)
+    (found,) = task.predict(["no. 12"])
+    assert isinstance(found.text, str)
+    seen = task.inspect("no. 12")
+    assert len(seen.tokens) == len("no. 12")
+    if attention is None:
+        assert seen.attention is None
+        assert "no attention" in task.notes()[0]
+    else:
+        assert seen.attention is not None
+        assert seen.attention.source == seen.tokens
+        assert seen.attention.weights.sum(1).tolist() == pytest.approx(
+            [1.0] * len(seen.attention.target)
+        )
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mgu", "jordan"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_every_cell_translates(cell: str, layers: int) -> None:
+    task = learn(cell=cell, num_layers=layers)
+    found = task.predict(["no. 12", "no. 3"])
+    assert len(found) == 2
+    assert all(each.log_probability < 0 for each in found)
+
+
+def test_a_translator_learns(tmp_path: Path) -> None:
+    rows = [(f"{name} {n}", name[0].upper()) for n in range(40) for name in ("one", "two")]
+    eager = {"epochs": 25, "hidden_size": 16, "learning_rate": 0.03, "average": 0.0, "dropout": 0.0}
+    model = train_translator(write_norms(tmp_path, rows), **eager)
+    assert [each.text for each in model.predict(["one 99", "two 98"])] == ["O", "T"]
+    assert model.metrics["test"]["exact_match"]["value"] == 1
+
+
+def test_a_beam_of_one_is_greedy() -> None:
+    """The first of the greedy words is the likeliest, and a wider beam is never less likely."""
+    greedy, beam = learn(beam_width=1), learn(beam_width=6, length_penalty=0.0)
+    beam.network.load_state_dict(greedy.network.state_dict())
+    texts = ["no. 12", "no. 7", "no"]
+    ones = greedy.predict(texts)
+    best = [each[0] for each in greedy.search(texts, n_best=1)]
+    assert ones == best
+    for one, other in zip(ones, beam.predict(texts), strict=True):
+        assert other.log_probability >= one.log_probability - 1e-5 or not one.finished
+
+
+def test_the_best_are_several_distinct_and_in_order() -> None:
+    found = translator().task.search(["no. 12", "no. 3"], n_best=4)  # type: ignore[attr-defined]
+    assert [len(each) for each in found] == [4, 4]
+    for translations in found:
+        assert len({each.text for each in translations}) >= 2
+        odds = [each.log_probability / max(1, len(each.text) + 1) for each in translations]
+        assert odds[0] >= odds[-1]
+    assert found[0][0].text == translator().predict("no. 12").text
+
+
+def test_several_references_of_a_source_are_grouped() -> None:
+    task = learn()
+    written = task.predict(["no. 12"])[0].text
+    rows = [("no. 12", "something else"), ("no. 12", written), ("no. 34", "wrong")]
+    found = task.evaluate(examples(rows), None)
+    assert found.scores["exact_match"].value == pytest.approx(1 / 2)
+    assert "3 rows are 2 sources, some of several targets" in found.notes
+    once = task.evaluate(examples(rows[1:]), None)
+    assert once.notes == [note for note in once.notes if "sources" not in note]
+
+
+def test_scores_stand_beside_a_copy_and_the_most_frequent_target() -> None:
+    task = learn()
+    task.frequent = "abc"
+    rows = [("abc", "abc"), ("same", "same"), ("x", "y"), ("z", "abc")]
+    found = task.evaluate(examples(rows), None)
+    assert found.baselines["copy of the source"]["exact_match"] == pytest.approx(2 / 4)
+    assert found.baselines["most frequent target"]["exact_match"] == pytest.approx(2 / 4)
+    assert found.scores["exact_match"].baseline == pytest.approx(2 / 4)
+
+
+def sentences() -> Examples:
+    return Examples(["no. 1", "no. 2"], ["that is one", "that is two"])
+
+
+def test_of_targets_of_one_word_bleu_says_nothing() -> None:
+    assert set(learn().evaluate(examples(norms(5)), None).scores) == {"exact_match"}
+
+
+def test_without_sacrebleu_exact_match_still_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    for name in [name for name in sys.modules if name.startswith("sacrebleu.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    found = learn().evaluate(sentences(), None)
+    assert set(found.scores) == {"exact_match"}
+    assert any("no BLEU and chrF" in note and "headgate[text]" in note for note in found.notes)
+
+
+def test_with_sacrebleu_scores_are_signed() -> None:
+    pytest.importorskip("sacrebleu", reason="sacrebleu is not installed")
+    found = learn().evaluate(sentences(), None)
+    assert set(found.scores) == {"exact_match", "bleu", "chrf"}
+    assert any(note.startswith("bleu: nrefs:1|") for note in found.notes)
+    assert any(note.startswith("chrf: nrefs:1|") for note in found.notes)
+
+
+def test_an_answer_is_a_row() -> None:
+    answer = translator().predict("no. 12")
+    assert answer.row() == {
+        "prediction": str(answer),
+        "log_probability": f"{answer.log_probability:.4f}",
+    }
+    assert learn().predict([]) == []
+
+
+def test_a_translation_ends() -> None:
+    task = learn()
+    longest = max(len(target) for _, target in norms())
+    assert all(len(each.text) <= longest + 1 for each in task.predict(["no. 12", "z" * 300]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"attention": "generall"}, "generall"),
+        ({"cell": "grru"}, "unknown cell 'grru'"),
+        ({"unit": "letter"}, "letter"),
+        ({"options": {"rest": 1}}, "unknown option of the cell 'lstm' 'rest'"),
+    ],
+)
+def test_an_unknown_choice_is_said(setting: dict[str, Any], said: str) -> None:
+    with pytest.raises(UnknownNameError, match=said):
+        learn(**setting)
+
+
+def test_a_label_is_smoothed_by_a_share() -> None:
+    with pytest.raises(ShapeError, match="label_smoothing is a probability from 0 to 1, not 2"):
+        learn(label_smoothing=2)

@@ -1,0 +1,103 @@
+"""Small data and small models, made in a moment, for the tests of what stands on them."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.cli import main
+from headgate.data.columns import Table
+from headgate.data.sources import read_table
+from headgate.model import Model, train
+
+CLASSIFY: dict[str, Any] = {"hidden_size": 8, "embedding_size": 8, "unit": "word", "epochs": 2}
+TRANSLATE: dict[str, Any] = {
+    "task": "translate",
+    "hidden_size": 8,
+    "embedding_size": 8,
+    "unit": "character",
+    "beam_width": 2,
+    "epochs": 1,
+}
+
+GOOD = ("warm", "lovely", "fine", "따뜻한", "훌륭한")
+BAD = ("dull", "cold", "poor", "지루한", "차가운")
+
+
+def reviews(count: int = 60) -> list[tuple[str, str]]:
+    """Texts of two classes, also Korean; every third is bad, and no text comes twice."""
+    rows = []
+    for number in range(count):
+        words, label = (BAD, "bad") if number % 3 == 0 else (GOOD, "good")
+        first, second = words[number % 5], words[number // 5 % 5]
+        rows.append((f"a {first} {second} 영화 number {number}", label))
+    return rows
+
+
+def norms(count: int = 60) -> list[tuple[str, str]]:
+    """Texts to other texts: numbers with their digits turned round."""
+    return [(f"no. {number}", f"{str(number)[::-1]}!") for number in range(100, 100 + count)]
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[str]], head: Sequence[str]) -> Path:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)
+    return path
+
+
+def write_reviews(folder: Path, rows: Sequence[Sequence[str]] | None = None) -> Path:
+    return write_csv(
+        folder / "reviews.csv", reviews() if rows is None else rows, ["review", "label"]
+    )
+
+
+def write_norms(folder: Path, rows: Sequence[Sequence[str]] | None = None) -> Path:
+    return write_csv(folder / "norms.csv", norms() if rows is None else rows, ["text", "norm"])
+
+
+def train_classifier(data: Path, **changed: Any) -> Model:
+    settings = {"input": "review", "target": "label", "say": _nobody} | CLASSIFY | changed
+    return train(data, **settings)
+
+
+def train_translator(data: Path, **changed: Any) -> Model:
+    settings = {"input": "text", "target": "norm", "say": _nobody} | TRANSLATE | changed
+    return train(data, **settings)
+
+
+@functools.cache
+def classifier() -> Model:
+    """One classifier for all tests that only ask it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train_classifier(write_reviews(Path(folder)))
+
+
+@functools.cache
+def translator() -> Model:
+    """One translator for all tests that only ask it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train_translator(write_norms(Path(folder)))
+
+
+def table_of(folder: Path, rows: Sequence[Sequence[str]], head: Sequence[str]) -> Table:
+    return read_table(write_csv(folder / "table.csv", rows, head), columns=head)
+
+
+def command(*words: object) -> int:
+    """Run the command line in this process and give its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+def _nobody(line: str) -> None:
+    pass
