@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -221,36 +222,40 @@ def test_a_loss_that_is_not_finite_is_said(
     assert not out.exists()
 
 
-def _long_run(folder: Path) -> subprocess.Popen[str]:
+@pytest.fixture
+def long_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a training that ends only when it is stopped, and wait for its first validation."""
-    data = write_reviews(folder)
+    data = write_reviews(tmp_path)
     words = [*COLUMNS, *TINY, "--epochs", "100000", "--set", "patience=100000"]
-    process = start("train", data, *words, "--out", folder / "m")
-    assert process.stderr is not None
-    while "epoch" not in (line := process.stderr.readline()):
-        assert line, "the training ended before its first validation"
-    return process
+    with start("train", data, *words, "--out", tmp_path / "m") as process:
+        try:
+            assert process.stderr is not None
+            while "epoch" not in (line := process.stderr.readline()):
+                assert line, "the training ended before its first validation"
+            yield process
+        finally:
+            process.kill()
 
 
-def test_ctrl_c_saves_the_best_so_far_and_judges_it(tmp_path: Path) -> None:
-    process = _long_run(tmp_path)
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+def test_ctrl_c_saves_the_best_so_far_and_judges_it(
+    tmp_path: Path, long_run: subprocess.Popen[str]
+) -> None:
+    long_run.send_signal(signal.SIGINT)
+    out, errors = long_run.communicate(timeout=60)
+    assert long_run.returncode == 0, errors
     assert "stopped: interrupted; the best weights (*) are kept" in errors
     assert "test accuracy" in out
     assert load(tmp_path / "m").metrics["training"]["reason"] == "interrupted"
 
 
 def test_what_is_being_written_is_refused_and_what_was_killed_is_no_model(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], long_run: subprocess.Popen[str]
 ) -> None:
-    process = _long_run(tmp_path)
     again = ["train", tmp_path / "reviews.csv", *ONCE, "--out", tmp_path / "m"]
     assert "is being written by another training" in said(capsys, *again)
-    assert process.poll() is None
-    process.kill()
-    process.communicate(timeout=60)
+    assert long_run.poll() is None
+    long_run.kill()
+    long_run.wait()
     with pytest.raises(ModelDirectoryError, match=r"is no model: it has no config\.json"):
         load(tmp_path / "m")
     assert "or by one that was killed" in said(capsys, *again)

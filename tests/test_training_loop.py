@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+import signal
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -195,14 +196,43 @@ def test_the_mean_of_the_weights_is_what_is_judged_and_kept() -> None:
     assert averaged.weight.item() == pytest.approx(wanted[2])
 
 
-def _interrupt_at(step: int) -> Callable[[Moment], None]:
+def _interrupt_at(step: int, times: int = 1) -> Callable[[Moment], None]:
     def interrupt(moment: Moment) -> None:
-        if moment.step == step:
-            raise KeyboardInterrupt
+        for _ in range(times if moment.step == step else 0):
+            signal.raise_signal(signal.SIGINT)
 
     return interrupt
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Take SIGINT as a program in a terminal does; pytest-xdist's workers ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_waits_for_its_step_and_the_second_does_not(times: int) -> None:
+    first, second = Notes(_interrupt_at(2, times)), Notes()
+    history = fit(Fake([5], per_epoch=100), Plan(epochs=1, average=0.0), [first, second])
+    assert history.reason == "interrupted"
+    assert len(second.steps) == (2 if times == 1 else 1)
+    assert first.ended == second.ended == ["interrupted"]
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+def test_another_handler_is_left_in_its_place() -> None:
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    history = fit(Fake([5], per_epoch=3), Plan(epochs=1), [Notes(_interrupt_at(2))])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert heard == [signal.SIGINT]
+    assert history.reason == "1 epochs"
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_an_interrupt_keeps_the_best() -> None:
     learner, notes = Fake([3, 9, 4, 1]), Notes(_interrupt_at(4))
     history = fit(learner, Plan(epochs=100, **QUICK), [notes])
@@ -212,6 +242,7 @@ def test_an_interrupt_keeps_the_best() -> None:
     assert learner.weight.item() == learner.judged[1]
 
 
+@pytest.mark.usefixtures("_ctrl_c")
 def test_an_interrupt_before_the_first_validation_judges_what_there_is() -> None:
     learner, notes = Fake([7], per_epoch=100), Notes(_interrupt_at(3))
     history = fit(learner, Plan(epochs=1, average=0.0), [notes])

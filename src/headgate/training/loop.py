@@ -14,9 +14,11 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from headgate.errors import TrainingError
+from headgate.training.interrupts import interrupts
 from headgate.training.plan import Plan
 from headgate.training.protocol import Learner, Moment, Reporter, Validation
 
+_INTERRUPTED = "interrupted"
 _FEWEST = 20  # steps between validations: on a tiny data set an epoch is too short to judge by
 
 
@@ -38,7 +40,8 @@ class History:
 def fit(learner: Learner, plan: Plan, reporters: Sequence[Reporter] = ()) -> History:
     """Train a network and leave in it the weights of the best validation.
 
-    An interrupt (Ctrl-C) ends the training like any other limit: the best weights are kept.
+    An interrupt (Ctrl-C) ends the training after the step it falls into, like any other limit: the
+    best weights are kept. A second one does not wait for that step.
 
     Args:
         learner: the task; its network is trained in place.
@@ -76,9 +79,10 @@ class _Run:
 
     def go(self) -> History:
         try:
-            self.history.reason = self.run()
+            with interrupts() as self.interrupted:
+                self.history.reason = self.run()
         except KeyboardInterrupt:
-            self.history.reason = "interrupted"
+            self.history.reason = _INTERRUPTED
         if self.kept is None:
             self.validate()
         assert self.kept is not None
@@ -109,6 +113,8 @@ class _Run:
                 self.validate()
                 if self.since_best() >= self.plan.patience:
                     return f"no better score in {self.plan.patience} validations"
+            if self.interrupted.is_set():
+                return _INTERRUPTED
             if over:
                 break
         ended = self.plan.minutes and self.seconds() >= 60 * self.plan.minutes
