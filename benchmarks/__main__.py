@@ -1,4 +1,4 @@
-"""Run a measure by name: ``python -m benchmarks layers``."""
+"""Run a measure by name: ``python -m benchmarks names DATA``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib
 import sys
 
 MEASURES = {
-    "layers": "one layer beside torch.nn, milliseconds",
     "names": "surnames to languages: DATA is the folder of one file a language",
     "spam": "text messages to ham or spam: DATA is the file",
     "tatoeba": "English to French with and without attention: DATA is the file",

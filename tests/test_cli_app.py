@@ -15,7 +15,7 @@ from headgate.errors import DataError
 
 SOURCE = str(Path(headgate.__file__).parent.parent)
 CALL = "from headgate.cli import main; main()"
-COMMANDS = ["train", "evaluate", "predict", "translate", "cells", "demo"]
+COMMANDS = ["train", "evaluate", "predict", "translate", "cells", "demo", "bench"]
 
 
 def start(*words: object) -> subprocess.Popen[str]:

@@ -153,11 +153,15 @@ def test_a_checkpoint_moves_both_ways(mode: str) -> None:
 def test_autocast_gives_torchs_types(mode: str) -> None:
     theirs, mine = _pair(mode)
     x = torch.randn(T, B, M)
+    whole = theirs(x)[0]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        (y, last), (expected, state) = mine(x), theirs(x)
+        y, last = mine(x)
+        assert (y.float() - whole).abs().max() < 0.02
+        if mode == "LSTM" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return  # torch.nn's own LSTM raises here
+        expected, state = theirs(x)
     pairs = zip((y, *last), (expected, *state), strict=True)
     assert all(one.dtype == other.dtype for one, other in pairs)
-    assert (y.float() - expected.float()).abs().max() < 0.02
 
 
 WRONG: dict[str, Callable[[nn.RNNBase], Any]] = {

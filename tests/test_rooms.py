@@ -44,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trainer": MODELS | SIDE | VIEWS | {"tasks"},
     "model": MODELS | SIDE | VIEWS | {"tasks", "trainer"},
     "server": WORDS | {"model", "data"},
-    "cli": WORDS | {"model", "data", "server", "inspection", "equations", "program"},
+    "bench": {"errors", "equations", "program", "kernels", "layers"},
+    "cli": WORDS | {"model", "data", "server", "inspection", "equations", "program", "bench"},
     "__main__": {"cli"},
     "__init__": MODELS | SIDE | VIEWS | {"tasks", "model"},
 }

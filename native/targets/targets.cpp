@@ -1,7 +1,6 @@
 #include "targets/targets.hpp"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define HEADGATE_X86_64 1
+#if defined(HEADGATE_X86_64)
 #include <cstdint>
 #if defined(_MSC_VER)
 #include <intrin.h>

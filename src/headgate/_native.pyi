@@ -2,6 +2,7 @@
 The native part of headgate; headgate.kernels.native is its one importer.
 """
 
+from collections.abc import Sequence
 
 
 def instruction_sets() -> list[str]:
@@ -11,3 +12,20 @@ def instruction_sets() -> list[str]:
 
 def best() -> str:
     """The last of them: the one whose kernels run."""
+
+def operations() -> list[str]:
+    """The names of the bytecode's operations; the place of each is its code."""
+
+def project(target: str, doubles: bool, input: int, input_stride: int, weight: tuple[int, int, int, int, bool], bias: int, output: int, output_stride: int, rows: int, threads: int) -> None:
+    """Multiply all rows of an input by a weight and add a bias."""
+
+def unary(target: str, doubles: bool, operation: int, input: int, output: int, count: int) -> None:
+    """Apply one operation of the bytecode to contiguous numbers."""
+
+class Plan:
+    """Stages of products and pointwise code, ready to run over time."""
+
+    def __init__(self, stages: Sequence[tuple[int, Sequence[tuple[int, Sequence[tuple[int, int]]]], Sequence[tuple[int, int, int, int]]]], constants: Sequence[float], registers: int) -> None: ...
+
+    def run(self, target: str, doubles: bool, views: Sequence[tuple[int, int, int, int, int]], weights: Sequence[tuple[int, int, int, int, bool]], widths: Sequence[int], offsets: int, steps: int, walk: int, direction: int, threads: int, columns: bool) -> None:
+        """Run over time; addresses are those of live, suitably sized arrays."""

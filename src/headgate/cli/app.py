@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from headgate import __version__
+from headgate.cli.bench import bench
 from headgate.cli.cells import cells
 from headgate.cli.demo import demo
 from headgate.cli.evaluate import evaluate
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for _command in (train, evaluate, predict, translate, cells, demo):
+for _command in (train, evaluate, predict, translate, cells, demo, bench):
     app.command()(_command)
 
 

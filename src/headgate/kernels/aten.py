@@ -88,6 +88,8 @@ def run(
     if "project" in model.blocks("matmul") and states[0].shape == states[1].shape:
         # torch sees a projection by its width alone, and this one is as wide as the cell
         return reference.run(program, x, weights, states, trace=False)
+    if layer is torch.lstm and x.device.type == "cpu" and not _takes_autocast():
+        return reference.run(program, x, weights, states, trace=False)
     flat = _flat_weights(model, blocks, split(program, weights), x)
     # cuDNN takes no strides: a learned state is one row, shown to every row
     before = tuple(state[None].contiguous() for state in states)
@@ -97,6 +99,12 @@ def run(
     with _quiet(x.is_cuda):
         outputs, *after = layer(x, hidden, flat, program.biased, 1, 0.0, training, False, False)
     return Run(outputs, tuple(state[0] for state in after))
+
+
+def _takes_autocast() -> bool:
+    """Whether oneDNN, which torch calls for an LSTM under autocast, knows this processor."""
+    half = torch.is_autocast_enabled("cpu")
+    return not half or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 @contextmanager

@@ -7,6 +7,10 @@ once, when this module is first imported.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
+from typing import Any
+
+import torch  # noqa: F401 - first: the native part calls the OpenMP library that torch loads
 
 _ABSENT = (
     "headgate runs without its native part ({reason}): results agree, but recurrent layers on the "
@@ -33,3 +37,49 @@ def instruction_sets() -> list[str]:
         kernels run. Empty without the native part.
     """
     return _native.instruction_sets() if _native is not None else []
+
+
+@lru_cache
+def operations() -> dict[str, int]:
+    """Number the operations of the bytecode.
+
+    Returns:
+        The code of each by name; empty without the native part.
+    """
+    names = _native.operations() if _native is not None else []
+    return {name: code for code, name in enumerate(names)}
+
+
+@lru_cache
+def target() -> str:
+    """Name the instruction set whose kernels run.
+
+    Returns:
+        The last of ``instruction_sets``.
+    """
+    return instruction_sets()[-1]
+
+
+def plan(stages: list[Any], constants: list[float], registers: int) -> Any:
+    """Hand a plan over to the native part.
+
+    Args:
+        stages: for each its width, its products and its instructions.
+        constants: the numbers that instructions name.
+        registers: how many values a tile holds at once.
+
+    Returns:
+        The native plan.
+    """
+    assert _native is not None
+    return _native.Plan(stages, constants, registers)
+
+
+def project(*arguments: Any) -> None:
+    """Multiply rows by a weight; see the native function for the arguments.
+
+    Args:
+        *arguments: what follows the name of the instruction set.
+    """
+    assert _native is not None
+    _native.project(target(), *arguments)

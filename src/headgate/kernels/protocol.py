@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -26,6 +26,7 @@ class Run:
     trace: dict[str, Tensor] | None = None
 
 
+@runtime_checkable
 class Kernel(Protocol):
     """Runs a program over steps that every row has."""
 

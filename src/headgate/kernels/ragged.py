@@ -6,15 +6,54 @@ has every step, so a kernel never sees a row that is over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from headgate.kernels.protocol import Run
+from headgate.kernels.protocol import Kernel, Run
+from headgate.program.graph import Program
 
 Dense = Callable[[Tensor, tuple[Tensor, ...]], Run]
+
+
+def over(  # noqa: PLR0913 - a run in time is the things that define it
+    kernel: Kernel,
+    program: Program,
+    x: Tensor,
+    weights: Mapping[str, Tensor],
+    states: tuple[Tensor, ...],
+    *,
+    lengths: Tensor | None,
+    reverse: bool,
+    trace: bool,
+) -> Run:
+    """Run a kernel that knows neither lengths nor directions; see ``scan`` for the arguments.
+
+    Args:
+        kernel: the kernel.
+        program: the cell.
+        x: the input, [T, B, M].
+        weights: the parameters by name.
+        states: the state before the first step, each [B, N].
+        lengths: the steps of each row, [B].
+        reverse: run from each row's last step to its first.
+        trace: whether to keep every named value.
+
+    Returns:
+        The run, in the order of time.
+    """
+
+    def dense(piece: Tensor, before: tuple[Tensor, ...]) -> Run:
+        return kernel(program, piece, weights, before, trace=trace)
+
+    x = flip(x, lengths) if reverse else x
+    found = dense(x, states) if lengths is None else run(dense, x, states, lengths)
+    if not reverse:
+        return found
+    traced = found.trace and {name: flip(v, lengths) for name, v in found.trace.items()}
+    return Run(flip(found.outputs, lengths), found.states, traced)
 
 
 def run(dense: Dense, x: Tensor, states: tuple[Tensor, ...], lengths: Tensor) -> Run:

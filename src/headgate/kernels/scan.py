@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from typing import Any
 
+import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import Parameter
 
 from headgate.errors import ShapeError, UnknownNameError
-from headgate.kernels import aten, eager, ragged, reference
+from headgate.kernels import aten, cpu, eager, ragged, reference
 from headgate.kernels.protocol import Kernel, Run
 from headgate.program.graph import Program
 
-KERNELS: dict[str, Kernel] = {
+STEPPED: dict[str, Kernel] = {
     "aten": aten.run,
     "eager": eager.run,
     "reference": reference.run,
 }
+KERNELS = ("native", *STEPPED)
 _CHOSEN: ContextVar[str | None] = ContextVar("kernel", default=None)
 
 
@@ -27,7 +31,7 @@ def using(kernel: str) -> Iterator[None]:
     """Run every cell inside the block by one kernel, such as "eager" under a debugger.
 
     Args:
-        kernel: a key of ``KERNELS``.
+        kernel: one of ``KERNELS``; where it cannot run a cell, the next best does.
 
     Yields:
         Nothing.
@@ -44,7 +48,7 @@ def using(kernel: str) -> Iterator[None]:
         _CHOSEN.reset(token)
 
 
-def scan(  # noqa: PLR0913 - a run in time is the six things that define it, and a trace
+def scan(  # noqa: PLR0913 - a run in time is the things that define it
     program: Program,
     x: Tensor,
     weights: Mapping[str, Tensor],
@@ -53,6 +57,7 @@ def scan(  # noqa: PLR0913 - a run in time is the six things that define it, and
     lengths: Tensor | None = None,
     reverse: bool = False,
     trace: bool = False,
+    checkpoint: bool = False,
 ) -> Run:
     """Run a cell over time.
 
@@ -64,6 +69,8 @@ def scan(  # noqa: PLR0913 - a run in time is the six things that define it, and
         lengths: the steps of each row, [B], on the CPU; all T where None.
         reverse: run from each row's last step to its first.
         trace: whether to keep every gate and state.
+        checkpoint: keep √T states for the gradient and compute the others again, where the
+            native kernel runs; the other kernels keep everything.
 
     Returns:
         The outputs in the order of time, the state after the last step that was run, the trace.
@@ -75,23 +82,28 @@ def scan(  # noqa: PLR0913 - a run in time is the six things that define it, and
         raise ShapeError(f"a sequence has at least one step, but the input is {tuple(x.shape)}")
     if lengths is not None and bool((lengths == x.shape[0]).all()):
         lengths = None
-    kernel = partial(KERNELS[_pick(program, trace=trace)], program, trace=trace)
-
-    def dense(piece: Tensor, before: tuple[Tensor, ...]) -> Run:
-        return kernel(piece, weights, before)
-
-    x = ragged.flip(x, lengths) if reverse else x
-    run = dense(x, states) if lengths is None else ragged.run(dense, x, states, lengths)
-    return _flipped(run, lengths) if reverse else run
+    kernel = _pick(program, (x, *states, *weights.values()), trace=trace)
+    wishes: dict[str, Any] = {"lengths": lengths, "reverse": reverse, "trace": trace}
+    if kernel == "native":
+        return cpu.run(program, x, weights, states, checkpoint=checkpoint, **wishes)
+    return ragged.over(STEPPED[kernel], program, x, weights, states, **wishes)
 
 
-def _pick(program: Program, *, trace: bool) -> str:
+def _pick(program: Program, tensors: tuple[Tensor, ...], *, trace: bool) -> str:
     chosen = _CHOSEN.get()
-    if chosen == "aten" and (trace or not aten.serves(program)):
+    if chosen in ("eager", "reference"):
+        return chosen
+    if _transformed(tensors):
         return "reference"
-    return chosen or ("aten" if aten.serves(program) and not trace else "reference")
+    if chosen != "aten" and cpu.serves(program, *tensors):
+        return "native"
+    return "aten" if aten.serves(program) and not trace else "reference"
 
 
-def _flipped(run: Run, lengths: Tensor | None) -> Run:
-    trace = run.trace and {name: ragged.flip(v, lengths) for name, v in run.trace.items()}
-    return Run(ragged.flip(run.outputs, lengths), run.states, trace)
+def _transformed(tensors: tuple[Tensor, ...]) -> bool:
+    """Whether torch follows each operation: torch.func, forward mode, or a compiler."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return True
+    if any(type(tensor) not in (Tensor, Parameter) for tensor in tensors):
+        return True
+    return any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)

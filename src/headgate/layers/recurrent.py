@@ -111,6 +111,7 @@ class Recurrent(nn.Module):
         *,
         lengths: Tensor | Sequence[int] | None = None,
         trace: bool = False,
+        checkpoint: bool = False,
     ) -> tuple[Output, States] | tuple[Output, States, dict[str, Tensor]]:
         """Run the layers over a batch of sequences.
 
@@ -120,6 +121,8 @@ class Recurrent(nn.Module):
                 where the cell has several; as ``initial_state`` says where None.
             lengths: the steps of each row, [B], in any order; past them the output is zero.
             trace: also give every gate and state at every step.
+            checkpoint: keep √T of the states for the gradient and compute the others again: a
+                third more time, and memory that grows with √T. On a CPU alone.
 
         Returns:
             The outputs, [T, B, N · directions] (or [B, T, …]); the state after each row's last
@@ -134,7 +137,12 @@ class Recurrent(nn.Module):
         steps, rows = x.shape[:2]
         lengths = check_lengths(lengths, rows=rows, steps=steps)
         run = Stack(self.program, self.dropout if self.training else 0.0, self.residual).run(
-            x, self.weights(), self._start(state, x), lengths=lengths, trace=trace
+            x,
+            self.weights(),
+            self._start(state, x),
+            lengths=lengths,
+            trace=trace,
+            checkpoint=checkpoint,
         )
         last = run.states[0] if len(run.states) == 1 else run.states
         outputs = run.outputs.transpose(0, 1) if self.batch_first else run.outputs

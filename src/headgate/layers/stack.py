@@ -38,6 +38,7 @@ class Stack:
         *,
         lengths: Tensor | None = None,
         trace: bool = False,
+        checkpoint: bool = False,
     ) -> Run:
         """Run every layer in both its directions.
 
@@ -47,12 +48,13 @@ class Stack:
             states: the states before the first step, each [D, B, N].
             lengths: the steps of each row, [B]; all T where None.
             trace: whether to keep every gate and state.
+            checkpoint: keep √T states for the gradient and compute the others again.
 
         Returns:
             The last layer's outputs, [T, B, N · directions]; the states at the rows' ends,
             each [D, B, N]; the trace, each [D, T, B, N].
         """
-        go = partial(scan, self.program, lengths=lengths, trace=trace)
+        go = partial(scan, self.program, lengths=lengths, trace=trace, checkpoint=checkpoint)
         runs: list[Run] = []
         for layer, directions in enumerate(weights):
             source = functional.dropout(x, self.dropout) if layer and self.dropout else x
@@ -60,7 +62,8 @@ class Stack:
             for reverse, parameters in enumerate(directions):
                 before = tuple(state[first + reverse] for state in states)
                 runs.append(go(source, parameters, before, reverse=bool(reverse)))
-            outputs = torch.cat([run.outputs for run in runs[first:]], -1)
+            sides = [run.outputs for run in runs[first:]]
+            outputs = torch.cat(sides, -1) if len(sides) > 1 else sides[0]
             x = outputs + x if self.residual and layer else outputs
         last = tuple(torch.stack(parts) for parts in zip(*(r.states for r in runs), strict=True))
         traces = [run.trace for run in runs if run.trace]

@@ -46,6 +46,7 @@ class _Twin(nn.RNNBase):
         *,
         lengths: Tensor | Sequence[int] | None = None,
         trace: bool = False,
+        checkpoint: bool = False,
     ) -> Any:
         """Run the layers as torch.nn does.
 
@@ -55,6 +56,7 @@ class _Twin(nn.RNNBase):
                 zeros where None.
             lengths: the steps of each row, [B], in any order; past them the output is zero.
             trace: also give every gate and state at every step.
+            checkpoint: keep √T of the states for the gradient and compute the others again.
 
         Returns:
             The output and the last state, as torch.nn; and if asked for the trace, for each
@@ -67,22 +69,24 @@ class _Twin(nn.RNNBase):
             raise ShapeError("lengths go with a padded batch; a packed sequence has its own")
         states = None if hx is None else (hx,) if isinstance(hx, Tensor) else tuple(hx)
         if isinstance(input, PackedSequence):
-            return self._packed(input, states, trace=trace)
+            return self._packed(input, states, trace=trace, checkpoint=checkpoint)
         if input.dim() not in (2, 3):
             raise ValueError(
                 f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead"
             )
         if input.dim() == 2:
-            return self._single(input, states, trace=trace)
+            return self._single(input, states, trace=trace, checkpoint=checkpoint)
         x = input.transpose(0, 1) if self.batch_first else input
         found = check_lengths(lengths, rows=x.shape[1], steps=x.shape[0])
-        y, states, kept = self._run(x, states, lengths=found, trace=trace)
+        y, states, kept = self._run(x, states, lengths=found, trace=trace, checkpoint=checkpoint)
         if self.batch_first:
             y = y.transpose(0, 1)
             kept = {name: value.transpose(1, 2) for name, value in kept.items()}
         return (y, _hidden(states), kept) if trace else (y, _hidden(states))
 
-    def _single(self, x: Tensor, states: tuple[Tensor, ...] | None, *, trace: bool) -> Any:
+    def _single(
+        self, x: Tensor, states: tuple[Tensor, ...] | None, *, trace: bool, checkpoint: bool
+    ) -> Any:
         if states is not None:
             for state in states:
                 if state.dim() != 2:
@@ -90,16 +94,23 @@ class _Twin(nn.RNNBase):
                         f"For unbatched 2-D input, hx should also be 2-D but got {state.dim()}-D"
                     )
             states = tuple(state[:, None] for state in states)
-        y, last, kept = self._run(x[:, None], states, lengths=None, trace=trace)
+        y, last, kept = self._run(
+            x[:, None], states, lengths=None, trace=trace, checkpoint=checkpoint
+        )
         hidden = _hidden(tuple(state[:, 0] for state in last))
         kept = {name: value[:, :, 0] for name, value in kept.items()}
         return (y[:, 0], hidden, kept) if trace else (y[:, 0], hidden)
 
     def _packed(
-        self, packed: PackedSequence, states: tuple[Tensor, ...] | None, *, trace: bool
+        self,
+        packed: PackedSequence,
+        states: tuple[Tensor, ...] | None,
+        *,
+        trace: bool,
+        checkpoint: bool,
     ) -> Any:
         x, lengths = pad_packed_sequence(packed)
-        y, last, kept = self._run(x, states, lengths=lengths, trace=trace)
+        y, last, kept = self._run(x, states, lengths=lengths, trace=trace, checkpoint=checkpoint)
         if packed.sorted_indices is not None:
             y, lengths = y[:, packed.sorted_indices], lengths[packed.sorted_indices.cpu()]
         data = pack_padded_sequence(y, lengths).data
@@ -115,6 +126,7 @@ class _Twin(nn.RNNBase):
         *,
         lengths: Tensor | None,
         trace: bool,
+        checkpoint: bool,
     ) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
         shaped = x.transpose(0, 1) if self.batch_first else x
         given = self._zeros(x) if states is None else states
@@ -125,7 +137,9 @@ class _Twin(nn.RNNBase):
         stack = Stack(
             _program(self.mode, self.bias, self.proj_size), self.dropout if self.training else 0.0
         )
-        run = stack.run(x, self._weights(), given, lengths=lengths, trace=trace)
+        run = stack.run(
+            x, self._weights(), given, lengths=lengths, trace=trace, checkpoint=checkpoint
+        )
         return run.outputs, run.states, run.trace or {}
 
     def _zeros(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -12,6 +12,7 @@ from torch.fx.proxy import GraphAppendingTracer
 
 from headgate.equations.notation import NAMESPACES, Equation, named
 from headgate.errors import CellError
+from headgate.program.fold import fold
 from headgate.program.gates import find_gates
 from headgate.program.graph import Node, Program, walk
 from headgate.program.operations import NAMES, OPERATIONS
@@ -151,7 +152,7 @@ class _Converter:
             raise CellError(f"{line}: {op} takes no options here, not {args[1:]}")
         if op in ("maximum", "minimum") and not all(isinstance(arg, Node) for arg in args):
             raise CellError(f"{line}: {op} takes two values of the step, as in torch, no number")
-        return _fold(op, args) or self._intern(Node(op, args, line=line))  # type: ignore[arg-type]
+        return fold(op, args) or self._intern(Node(op, args, line=line))  # type: ignore[arg-type]
 
     def _intern(self, node: Node) -> Node:
         return self._known.setdefault(node, node)
@@ -180,21 +181,6 @@ def _is_default(function: Any, name: str, value: Any) -> bool:
         return inspect.signature(function).parameters[name].default == value
     except (KeyError, ValueError, TypeError):
         return False
-
-
-_NEUTRAL = {"add": (0, 0), "sub": (None, 0), "mul": (1, 1), "div": (None, 1), "pow": (None, 1)}
-
-
-def _fold(op: str, args: tuple[Any, ...]) -> Node | float | None:
-    """Drop a neutral operand: the other one is the value."""
-    if op not in _NEUTRAL or len(args) != 2:
-        return None
-    left, right = _NEUTRAL[op]
-    if not isinstance(args[1], Node) and right is not None and args[1] == right:
-        return args[0]
-    if not isinstance(args[0], Node) and left is not None and args[0] == left:
-        return args[1]
-    return None
 
 
 def _trace(equation: Equation, *, bias: bool) -> Program:

@@ -1,0 +1,69 @@
+"""headgate bench: the recurrent layers timed beside their rivals, on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headgate.errors import DataError, UnknownNameError
+
+TARGETS = ("layers",)
+Target = Annotated[
+    str | None,
+    typer.Argument(metavar="TARGET", help="What is measured: layers.", show_default=False),
+]
+Sections = Annotated[
+    str | None,
+    typer.Option(metavar="NAMES", help="Of grid,variants,ragged,trace,inference. [default: all]"),
+]
+Cells = Annotated[
+    str | None, typer.Option("--cell", metavar="NAMES", help="These cells only: lstm,gru.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A first look: few rounds, no slow row.")]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write every figure there, too.")
+]
+
+
+def bench(
+    target: Target = None,
+    *,
+    sections: Sections = None,
+    cell: Cells = None,
+    quick: Quick = False,
+    report: Json = None,
+) -> None:
+    """Measure this installation beside its rivals."""
+    if target is None:
+        raise DataError(f"name what is to be measured: headgate bench {' or '.join(TARGETS)}")
+    if target not in TARGETS:
+        raise UnknownNameError("target", target, TARGETS)
+    from headgate.bench import layers
+    from headgate.bench.plan import plan_for
+    from headgate.bench.report import check_place, write
+
+    if report is not None:
+        check_place(report)
+    cells = _names(cell)
+    names = _names(sections) or list(layers.SECTIONS)
+    layers.check_names(names, cells)
+    plan = plan_for(cells, quick=quick)
+    whole = layers.begin(plan)
+    try:
+        layers.run(whole, plan, names, _say_now)
+    finally:  # Ctrl-C, too: what was measured so far is worth having
+        if report is not None:
+            write(report, whole)
+            _say_now(f"\n{'all' if whole['complete'] else 'what was measured so far'}: {report}")
+
+
+def _names(text: str | None) -> list[str]:
+    """Read names with commas between them."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _say_now(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    typer.echo(line)
+    typer.get_text_stream("stdout").flush()

@@ -1,0 +1,140 @@
+"""A schedule as the numbers that the native part reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.kernels import native
+from headgate.program.graph import Node
+from headgate.program.schedule import MATMULS, Place, Schedule, Stage
+
+_MODES = ("sequence", "previous", "rolling", "shared", "summed")
+_RIGHT_CONSTANT, _LEFT_CONSTANT = 1 << 16, 1 << 17
+
+Instruction = tuple[int, int, int, int]
+Product = tuple[int, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class Bytecode:
+    """Native code, and what has to be given to it at each run.
+
+    Args:
+        plan: the native plan.
+        places: where each of its views lies.
+        weights: its weights: the block, and whether the product is with the weight transposed.
+        widths: the widths of its stages.
+    """
+
+    plan: Any
+    places: tuple[Place, ...]
+    weights: tuple[tuple[str, bool], ...]
+    widths: tuple[str, ...]
+
+
+def encode(schedule: Schedule) -> Bytecode:
+    """Write a schedule as bytecode.
+
+    Args:
+        schedule: the stages of a step.
+
+    Returns:
+        The bytecode.
+    """
+    tables = _Tables(schedule.operands)
+    stages = [_StageEncoder(stage, tables).run() for stage in schedule.stages]
+    return Bytecode(
+        native.plan(stages, list(tables.constants), tables.registers),
+        tuple(tables.places),
+        tuple(tables.weights),
+        tuple(tables.widths),
+    )
+
+
+class _Tables:
+    """Numbers for what the stages share, in the order of first use."""
+
+    def __init__(self, operands: Mapping[Node, Place]) -> None:
+        self.operands = operands
+        self.places: dict[Place, int] = {}
+        self.weights: dict[tuple[str, bool], int] = {}
+        self.widths: dict[str, int] = {}
+        self.constants: dict[float, int] = {}
+        self.registers = 0
+
+
+def _number(table: dict[Any, int], key: Any) -> int:
+    return table.setdefault(key, len(table))
+
+
+class _StageEncoder:
+    def __init__(self, stage: Stage, tables: _Tables) -> None:
+        self.stage, self.tables = stage, tables
+        self.code: list[Instruction] = []
+        self.register: dict[Node, int] = {}
+        self.free: list[int] = []
+        self.uses: dict[Node, int] = {}
+        for node in stage.nodes:
+            for operand in node.operands:
+                self.uses[operand] = self.uses.get(operand, 0) + 1
+        for node, _ in stage.stores:
+            self.uses[node] = self.uses.get(node, 0) + 1
+
+    def run(self) -> tuple[int, list[Product], list[Instruction]]:
+        products = [self._product(node) for node in self.stage.matmuls]
+        for node in self.stage.nodes:
+            self._compute(node)
+        for node, place in self.stage.stores:
+            kind = "sum" if place.mode == "summed" else "store"
+            source = self._find(node)
+            self._emit(kind, _number(self.tables.places, place), source)
+        return _number(self.tables.widths, self.stage.width), products, self.code
+
+    def _product(self, node: Node) -> Product:
+        forward = node.op == MATMULS[0]
+        terms = [
+            (
+                _number(self.tables.places, self.tables.operands[operand]),
+                _number(self.tables.weights, (block, forward)),
+            )
+            for operand, block in zip(node.operands, node.block.split(","), strict=True)
+        ]
+        return self._take(node), terms
+
+    def _compute(self, node: Node) -> None:
+        left, *rest = (self._find(arg) if isinstance(arg, Node) else arg for arg in node.args)
+        sides = [isinstance(arg, Node) for arg in node.args]
+        right = rest[0] if rest else 0
+        kind = 0
+        if not sides[0]:
+            left, kind = _number(self.tables.constants, float(left)), _LEFT_CONSTANT
+        if rest and not sides[1]:
+            right, kind = _number(self.tables.constants, float(right)), _RIGHT_CONSTANT
+        for operand in node.operands:
+            self._release(operand)
+        target = self._take(node)
+        self.code.append((native.operations()[node.op] | kind, target, int(left), int(right)))
+
+    def _find(self, node: Node) -> int:
+        """The register of a value; one that lies in memory is loaded at its first use."""
+        if node not in self.register:
+            place = _number(self.tables.places, self.stage.loads[node])
+            self._emit("load", self._take(node), place)
+        return self.register[node]
+
+    def _emit(self, name: str, target: int, left: int) -> None:
+        self.code.append((native.operations()[name], target, left, 0))
+
+    def _take(self, node: Node) -> int:
+        if not self.free:
+            self.free.append(self.tables.registers)
+            self.tables.registers += 1
+        self.register[node] = self.free.pop()
+        return self.register[node]
+
+    def _release(self, node: Node) -> None:
+        self.uses[node] -= 1
+        if not self.uses[node]:
+            self.free.append(self.register[node])

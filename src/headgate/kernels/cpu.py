@@ -1,0 +1,293 @@
+"""The native kernel: any program, forward and backward, on a CPU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headgate.kernels import native, ragged, reference
+from headgate.kernels.layout import Layout, Span
+from headgate.kernels.protocol import Run
+from headgate.kernels.span import Gradients, Runner, Values
+from headgate.program.graph import Program
+from headgate.program.parameters import split
+from headgate.program.plan import Plan, plan, supports
+
+
+def serves(program: Program, *tensors: Tensor) -> bool:
+    """Tell whether the native kernel can run a program on some tensors.
+
+    Args:
+        program: the cell.
+        *tensors: all that takes part.
+
+    Returns:
+        Whether ``run`` can run it: on a CPU, in float32 or float64, without autocast.
+    """
+    dtype = tensors[0].dtype
+    plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
+    real = dtype in (torch.float32, torch.float64)
+    ours = native.available and not torch.is_autocast_enabled("cpu")
+    return plain and real and ours and supports(program)
+
+
+def run(  # noqa: PLR0913 - a run in time is the things that define it
+    program: Program,
+    x: Tensor,
+    weights: Mapping[str, Tensor],
+    states: tuple[Tensor, ...],
+    *,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    trace: bool = False,
+    checkpoint: bool = False,
+) -> Run:
+    """Run a program over time; see ``scan`` for the arguments.
+
+    Args:
+        program: the cell.
+        x: the input, [T, B, M].
+        weights: the parameters by name.
+        states: the state before the first step, each [B, N].
+        lengths: the steps of each row, [B].
+        reverse: run from each row's last step to its first.
+        trace: whether to keep every named value.
+        checkpoint: keep √T states for the gradient and compute the rest again.
+
+    Returns:
+        The outputs, the last state and the trace.
+    """
+    tensors = (x, *states, *weights.values())
+    grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    call = _Call(program, tuple(weights), trace, checkpoint and grad, grad, lengths, reverse)
+    found = _Scan.apply(call, *tensors)
+    count = len(program.states)
+    outputs, last, series = found[0], found[1 : 1 + count], found[1 + count :]
+    if not trace:
+        return Run(outputs, tuple(last))
+    traced = dict(zip(call.series, series, strict=True))
+    traced[program.states[0]] = outputs
+    names = [*program.names, *(s for s in program.states if s not in program.names)]
+    return Run(outputs, tuple(last), {name: traced[_source(program, name)] for name in names})
+
+
+def _source(program: Program, name: str) -> str:
+    """The state that a named value is, or the name itself."""
+    node = program.names.get(name)
+    if node is not None and node in program.results:
+        return program.states[program.results.index(node)]
+    return name
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a run depends on beside its tensors."""
+
+    program: Program
+    names: tuple[str, ...]
+    trace: bool
+    checkpoint: bool
+    grad: bool
+    lengths: Tensor | None
+    reverse: bool
+
+    @property
+    def series(self) -> list[str]:
+        """What comes out at every step beside the first state: other states and named values."""
+        if not self.trace:
+            return []
+        named = [n for n in self.program.names if _source(self.program, n) == n]
+        return [*self.program.states[1:], *named]
+
+    def buffer(self, name: str) -> tuple[str, str]:
+        return ("state" if name in self.program.states else "trace", name)
+
+    def layout(self, x: Tensor) -> Layout:
+        return Layout.of(*x.shape[:2], lengths=self.lengths, reverse=self.reverse)
+
+    def runner(self, tensors: tuple[Tensor, ...], outer: frozenset[str] = frozenset()) -> Runner:
+        weights = tensors[len(self.program.states) :]
+        chosen = plan(self.program, grad=self.grad, traced=self.trace, outer=outer)
+        whole = (weight.detach().contiguous() for weight in weights)
+        return Runner(chosen, dict(zip(self.names, whole, strict=True)))
+
+    def spans(self, layout: Layout) -> int:
+        return max(1, math.isqrt(layout.run)) if self.checkpoint else 1
+
+
+class _Scan(torch.autograd.Function):
+    """A run over time with the gradient of its program."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        layout, runner = call.layout(x), call.runner(tensors)
+        states = tuple(layout.sort(s.detach()) for s in tensors[: len(call.program.states)])
+        packed = layout.pack(x.detach())
+        buffers = [call.buffer(name) for name in (call.program.states[0], *call.series)]
+        rooms = {buffer: layout.room(runner.size(buffer), like=packed) for buffer in buffers}
+        starts, values = [states], Values({}, states)
+        for span in layout.spans(call.spans(layout)):
+            given = {buffer: rows[span.slice] for buffer, (_, rows) in rooms.items()}
+            values = runner.forward(packed[span.slice], starts[-1], span, given)
+            starts.append(
+                tuple(
+                    span.last(values.rows["state", name], before)
+                    for name, before in zip(call.program.states, starts[-1], strict=True)
+                )
+            )
+        # what is returned is no view, so that its user may change it in place
+        outputs = [
+            layout.pad(rows) if padded is None else padded for padded, rows in rooms.values()
+        ]
+        last = [layout.unsort(state) for state in starts[-1]]
+        if call.grad:
+            # an output is kept as itself: a view of it and the graph would keep each other alive
+            whole = {b: padded for b, (padded, _) in rooms.items() if padded is not None}
+            _save(ctx, call, (x, *tensors), runner.plan, values.rows | whole, starts)
+        return outputs[0], *last, *outputs[1:]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            return None, *_by_reference(ctx, grads)
+        return None, *_Backward(ctx, grads).run()
+
+
+def _save(
+    ctx: Any,
+    call: _Call,
+    inputs: tuple[Tensor, ...],
+    chosen: Plan,
+    rows: Mapping[tuple[str, str], Tensor],
+    starts: list[tuple[Tensor, ...]],
+) -> None:
+    """Keep for the gradient: the inputs; the buffers, or with checkpoints the states alone."""
+    ctx.call = call
+    kept: dict[Any, Tensor] = {}
+    if call.checkpoint:
+        kept |= {(i, s): t for i, start in enumerate(starts[:-1]) for s, t in enumerate(start)}
+    else:
+        wanted = {place.buffer for place in chosen.forward.kept.values()}
+        wanted |= {("state", name) for name in call.program.states}
+        kept |= {buffer: found for buffer, found in rows.items() if buffer in wanted}
+    ctx.keys, ctx.inputs = list(kept), len(inputs)
+    ctx.save_for_backward(*inputs, *kept.values())
+
+
+class _Backward:
+    """The gradient of one run."""
+
+    def __init__(self, ctx: Any, grads: tuple[Tensor | None, ...]) -> None:
+        self.call: _Call = ctx.call
+        saved = ctx.saved_tensors
+        self.x, *tensors = saved[: ctx.inputs]
+        self.wanted = ctx.needs_input_grad[1:]
+        self.kept = dict(zip(ctx.keys, saved[ctx.inputs :], strict=True))
+        self.layout = self.call.layout(self.x)
+        self.packed = self.layout.pack(self.x.detach())
+        names = self.call.program.states
+        series = [names[0], *self.call.series]
+        given = dict(zip(series, (grads[0], *grads[1 + len(names) :]), strict=True))
+        self.runner = self.call.runner(tuple(tensors), self._outer_names(given))
+        self.outer = self._outer(given)
+        self.states = tuple(self.layout.sort(state.detach()) for state in tensors[: len(names)])
+        last = zip(names, self.states, grads[1 : 1 + len(names)], strict=True)
+        self.grads = Gradients(
+            {name: torch.zeros_like(weight) for name, weight in self.runner.weights.items()},
+            {name: self._later(state, grad) for name, state, grad in last},
+        )
+        self.grads.blocks |= split(self.call.program, self.grads.weights)
+
+    def _outer_names(self, given: Mapping[str, Tensor | None]) -> frozenset[str]:
+        """The names of a plan: each state with a gradient, and all named values or none."""
+        states = self.call.program.states
+        named = [name for name in given if name not in states]
+        found = {name for name in states if given.get(name) is not None}
+        if any(given[name] is not None for name in named):
+            found |= {f"trace.{name}" for name in named}
+        return frozenset(found)
+
+    def _outer(self, given: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
+        outer: dict[str, Tensor] = {}
+        for name, grad in given.items():
+            if grad is not None:
+                outer[self._seed(name)] = self.layout.pack(grad)
+            elif name not in self.call.program.states:
+                size = self.runner.size(("trace", name))
+                outer[self._seed(name)] = self.packed.new_zeros(len(self.packed), size)
+        return outer
+
+    def _seed(self, name: str) -> str:
+        return name if name in self.call.program.states else f"trace.{name}"
+
+    def _later(self, state: Tensor, grad: Tensor | None) -> Tensor:
+        return torch.zeros_like(state) if grad is None else self.layout.sort(grad).clone()
+
+    def run(self) -> list[Tensor | None]:
+        pieces: list[Tensor] = []
+        spans = list(enumerate(self.layout.spans(self.call.spans(self.layout))))
+        for number, span in reversed(spans):
+            packed = self.packed[span.slice]
+            piece = self.runner.backward(
+                packed,
+                self._values(number, span, packed),
+                span,
+                {name: rows[span.slice] for name, rows in self.outer.items()},
+                self.grads,
+                wants_input=self.wanted[0],
+            )
+            pieces += [] if piece is None else [piece]
+        pieces = pieces if self.layout.reverse else pieces[::-1]
+        x = self.layout.pad(torch.cat(pieces)) if self.wanted[0] else None
+        states = [self.layout.unsort(grad) for grad in self.grads.states.values()]
+        found = [x, *states, *self.grads.weights.values()]
+        return [grad if want else None for grad, want in zip(found, self.wanted, strict=True)]
+
+    def _values(self, number: int, span: Span, packed: Tensor) -> Values:
+        """What the forward run left, or leaves when it is run again from a checkpoint."""
+        if not self.call.checkpoint:
+            rows = {
+                buffer: t.view(-1, t.shape[-1]) if t.dim() > 2 else t
+                for buffer, t in self.kept.items()
+            }
+            return Values(rows, self.states)
+        count = len(self.call.program.states)
+        start = tuple(self.kept[number, state] for state in range(count))
+        return self.runner.forward(packed, start, span, {})
+
+
+def _by_reference(ctx: Any, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+    """The gradient as torch's own operations, for who wants the gradient of the gradient."""
+    call: _Call = ctx.call
+    x, *tensors = ctx.saved_tensors[: ctx.inputs]
+    count = len(call.program.states)
+    weights = dict(zip(call.names, tensors[count:], strict=True))
+    found = ragged.over(
+        reference.run,
+        call.program,
+        x,
+        weights,
+        tuple(tensors[:count]),
+        lengths=call.lengths,
+        reverse=call.reverse,
+        trace=call.trace,
+    )
+    series = [(found.trace or {})[name] for name in call.series]
+    outputs = (found.outputs, *found.states, *series)
+    pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None and o.grad_fn]
+    wanted = [t for t, want in zip((x, *tensors), ctx.needs_input_grad[1:], strict=True) if want]
+    given = torch.autograd.grad(
+        [output for output, _ in pairs],
+        wanted,
+        [grad for _, grad in pairs],
+        create_graph=True,
+        allow_unused=True,
+    )
+    each = iter(given)
+    return [next(each) if want else None for want in ctx.needs_input_grad[1:]]
