@@ -43,7 +43,7 @@ std::vector<std::string> instruction_sets() {
 std::string best() { return targets::name(targets::supported().back()); }
 
 const Kernel& kernel(const std::string& name, bool doubles) {
-  const std::vector<std::string> names = instruction_sets();
+  static const std::vector<std::string> names = instruction_sets();  // asking the processor is slow
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end()) throw nb::value_error(("no instruction set " + name + " here").c_str());
   const Kernel* tables[] = {headgate::kernels_portable,

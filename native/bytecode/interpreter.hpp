@@ -149,6 +149,28 @@ inline void binary(Tile<T>& tile, const Instruction& code) {
   tile.registers[code.target] = to;
 }
 
+// Asks for the memory that the loads and stores of a tile will touch.
+template <class T>
+void fetch(const Tile<T>& tile, int begin, int end) {
+  constexpr int kLine = 64 / sizeof(T);
+  for (int i = begin; i < end; ++i) {
+    const Instruction& code = tile.job->plan->code[i];
+    const bool loads = code.operation == kLoad;
+    if (!loads && code.operation != kStore) continue;
+    const View& view = tile.job->views[loads ? code.left : code.target];
+    if (view.mode == Mode::shared) continue;
+    const Rows<T> rows = tile.rows_of(view);
+    for (int r = 0; r < tile.rows; ++r) {
+      const T* row = rows.data + r * rows.stride;
+      for (int j = 0; j < tile.units; j += kLine) {
+        // the second argument, to write, has to be known when this is compiled
+        if (loads) __builtin_prefetch(row + j, 0);
+        else __builtin_prefetch(row + j, 1);
+      }
+    }
+  }
+}
+
 template <class T>
 void interpret(Tile<T>& tile, int begin, int end) {
   for (int i = begin; i < end; ++i) {

@@ -27,6 +27,7 @@ class Worker {
   void run(Barrier& barrier, int first_row, int last_row) {
     int t = job_.walk > 0 ? 0 : job_.steps - 1;
     for (int i = 0; i < job_.steps; ++i, t += job_.walk) {
+      step_ = t;
       const int before = t - job_.direction;
       tile_.now = job_.offsets[t];
       tile_.initial = before < 0 || before >= job_.steps;
@@ -50,18 +51,43 @@ class Worker {
     const int begin = job_.columns ? share(panels, thread_, threads_) : 0;
     const int end = job_.columns ? share(panels, thread_ + 1, threads_) : panels;
     const int step = panels_at_once(stage, height, tiles, end - begin);
+    first_unit_ = begin * panel<T>;
     for (int p = begin; p < end; p += step) {
       const int count = end - p < step ? end - p : step;
       tile_.unit = p * panel<T>;
       tile_.units = width - tile_.unit < count * panel<T> ? width - tile_.unit : count * panel<T>;
       tile_.vectors = count * kPanelVectors;
       for (int i = 0; i < tiles; ++i) {
-        tile_.row = first + share(last - first, i, tiles);
-        tile_.rows = first + share(last - first, i + 1, tiles) - tile_.row;
+        place(first, last, i, tiles);
+        fetch_next(stage, first, last, p + step < end ? tile_.unit + step * panel<T> : -1);
         products(stage, p, count);
         interpret(tile_, stage.begin, stage.end);
       }
     }
+  }
+
+  void place(int first, int last, int index, int tiles) {
+    tile_.row = first + share(last - first, index, tiles);
+    tile_.rows = first + share(last - first, index + 1, tiles) - tile_.row;
+  }
+
+  // What the next tile reads and writes comes near while this one is computed: the tile below, or
+  // else the first one of the next units, or else that of the next step.
+  void fetch_next(const Stage& stage, int first, int last, int next_unit) {
+    Tile<T> next = tile_;
+    next.row += tile_.rows;
+    if (next.row >= last) {
+      next.row = first;
+      if (next_unit >= 0) {
+        next.unit = next_unit;
+      } else {
+        const int step = step_ + job_.walk;
+        if (step < 0 || step >= job_.steps) return;
+        next.unit = first_unit_;
+        next.now = job_.offsets[step];
+      }
+    }
+    fetch(next, stage.begin, stage.end);
   }
 
   int panels_at_once(const Stage& stage, int height, int tiles, int most) const {
@@ -105,6 +131,7 @@ class Worker {
   const Plan& plan_;
   const T* const* packed_;
   int thread_, threads_;
+  int step_ = 0, first_unit_ = 0;
   Tile<T> tile_{};
 };
 

@@ -15,7 +15,6 @@ from headgate.kernels.layout import Layout, Span
 from headgate.kernels.protocol import Run
 from headgate.kernels.span import Gradients, Runner, Values
 from headgate.program.graph import Program
-from headgate.program.parameters import split
 from headgate.program.plan import Plan, plan, supports
 
 
@@ -175,6 +174,8 @@ def _save(
     else:
         wanted = {place.buffer for place in chosen.forward.kept.values()}
         wanted |= {("state", name) for name in call.program.states}
+        # the projections are one tensor, in which kept values have taken the places of some
+        wanted |= {("input", "")} if any(kind == "input" for kind, _ in wanted) else set()
         kept |= {buffer: found for buffer, found in rows.items() if buffer in wanted}
     ctx.keys, ctx.inputs = list(kept), len(inputs)
     ctx.save_for_backward(*inputs, *kept.values())
@@ -198,11 +199,11 @@ class _Backward:
         self.outer = self._outer(given)
         self.states = tuple(self.layout.sort(state.detach()) for state in tensors[: len(names)])
         last = zip(names, self.states, grads[1 : 1 + len(names)], strict=True)
+        wanted = zip(self.runner.weights.items(), self.wanted[1 + len(names) :], strict=True)
         self.grads = Gradients(
-            {name: torch.zeros_like(weight) for name, weight in self.runner.weights.items()},
+            {name: torch.zeros_like(weight) for (name, weight), want in wanted if want},
             {name: self._later(state, grad) for name, state, grad in last},
         )
-        self.grads.blocks |= split(self.call.program, self.grads.weights)
 
     def _outer_names(self, given: Mapping[str, Tensor | None]) -> frozenset[str]:
         """The names of a plan: each state with a gradient, and all named values or none."""
@@ -234,20 +235,23 @@ class _Backward:
         spans = list(enumerate(self.layout.spans(self.call.spans(self.layout))))
         for number, span in reversed(spans):
             packed = self.packed[span.slice]
-            piece = self.runner.backward(
-                packed,
-                self._values(number, span, packed),
-                span,
-                {name: rows[span.slice] for name, rows in self.outer.items()},
-                self.grads,
-                wants_input=self.wanted[0],
-            )
-            pieces += [] if piece is None else [piece]
-        pieces = pieces if self.layout.reverse else pieces[::-1]
-        x = self.layout.pad(torch.cat(pieces)) if self.wanted[0] else None
+            values = self._values(number, span, packed)
+            outer = {name: rows[span.slice] for name, rows in self.outer.items()}
+            d = self.runner.backward(packed, values, span, outer, self.grads)
+            pieces += [self._input(d)] if self.wanted[0] else []
+        ordered = pieces if self.layout.reverse else pieces[::-1]
+        x = None
+        if self.wanted[0]:
+            x = self.layout.pad(ordered[0] if len(ordered) == 1 else torch.cat(ordered))
         states = [self.layout.unsort(grad) for grad in self.grads.states.values()]
-        found = [x, *states, *self.grads.weights.values()]
+        weights = [self.grads.weights.get(name) for name in self.call.names]
+        found = [x, *states, *weights]
         return [grad if want else None for grad, want in zip(found, self.wanted, strict=True)]
+
+    def _input(self, d: Tensor) -> Tensor:
+        """The gradient of the input, [R, M], from those of its projections."""
+        weight = self.runner.weights.get("weight_ih")
+        return torch.zeros_like(self.packed) if weight is None else d[:, : len(weight)] @ weight
 
     def _values(self, number: int, span: Span, packed: Tensor) -> Values:
         """What the forward run left, or leaves when it is run again from a checkpoint."""

@@ -7,7 +7,7 @@ has as many rows as still run, and its first row is ``offsets[t]``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import torch
@@ -48,8 +48,7 @@ class Layout:
             The layout.
         """
         if lengths is None:
-            offsets = torch.arange(0, (steps + 1) * rows, max(rows, 1))[: steps + 1]
-            return Layout(steps, rows, offsets, reverse)
+            return _dense(steps, rows, reverse)
         order = torch.argsort(lengths, descending=True, stable=True)
         ordered = lengths[order]
         time = torch.arange(int(lengths.max()))[:, None]
@@ -134,6 +133,11 @@ class Layout:
         cuts = [self.run * i // count for i in range(count + 1)]
         spans = [Span(self, a, b) for a, b in pairwise(cuts) if a < b]
         return spans[::-1] if self.reverse else spans
+
+
+@lru_cache(maxsize=256)
+def _dense(steps: int, rows: int, reverse: bool) -> Layout:
+    return Layout(steps, rows, torch.arange(steps + 1) * rows, reverse)
 
 
 @dataclass(frozen=True)

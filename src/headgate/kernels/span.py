@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
@@ -11,19 +11,21 @@ from torch import Tensor
 
 from headgate.kernels import native
 from headgate.kernels.bytecode import Bytecode, encode
+from headgate.kernels.geometry import Buffer, Geometry, GradientRows, geometry, gradient_rows
 from headgate.kernels.layout import Span
-from headgate.program.graph import Node, Program
-from headgate.program.parameters import parameters, split
-from headgate.program.plan import Plan
+from headgate.program.graph import Program
+from headgate.program.parameters import parameters
+from headgate.program.plan import Gradient, Plan
 from headgate.program.schedule import Place, Schedule
-
-Buffer = tuple[str, str]
-Address = tuple[int, int]  # of the first number, and from row to row
 
 _MODES = {"sequence": 0, "previous": 1, "rolling": 2, "shared": 3, "summed": 4}
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
-_CODES: WeakKeyDictionary[Schedule, Bytecode] = WeakKeyDictionary()
+_INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
+
+# Where a view begins: the first number, from row to row, and both again for the initial state.
+Address = tuple[int, int, int, int]
+Addresses = dict[tuple[str, Buffer], Address]
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Values:
     """What a run of a span leaves.
 
     Args:
-        rows: the packed rows of each buffer, [R, N].
+        rows: the packed rows of each buffer, [R, N]; the projections of all blocks are one.
         states: the states before the span, each [B, N].
     """
 
@@ -51,7 +53,6 @@ class Gradients:
 
     weights: dict[str, Tensor]
     states: dict[str, Tensor]
-    blocks: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 
 
 class Runner:
@@ -65,24 +66,17 @@ class Runner:
     def __init__(self, plan: Plan, weights: Mapping[str, Tensor]) -> None:
         self.plan, self.weights = plan, weights
         self.program: Program = plan.program
-        self.blocks = split(self.program, weights)
-        sample = next(iter(weights.values()))
-        self.dtype = sample.dtype
+        names = parameters(self.program)
+        self.geometry: Geometry = geometry(
+            self.program, tuple(weights[name].shape[0] for name in names)
+        )
+        self.dtype = next(iter(weights.values())).dtype
         self.doubles = self.dtype == torch.float64
-        self.sizes = self._sizes()
-
-    def _sizes(self) -> dict[str, int]:
-        """The number of units of each width."""
-        sizes: dict[str, int] = dict(self.program.equation.sizes)
-        for name, parameter in parameters(self.program).items():
-            for width, block in zip(parameter.rows, parameter.blocks, strict=True):
-                kind = _kind(name, parameter.columns)
-                sizes.setdefault(width, self.blocks[kind, block].shape[0])
-        return sizes
+        self.bytes = self.dtype.itemsize
 
     def size(self, buffer: Buffer) -> int:
         """Give the units of a buffer."""
-        return self.sizes[self.plan.widths[buffer]]
+        return self.geometry.sizes[self.plan.widths[buffer]]
 
     def forward(
         self, x: Tensor, states: tuple[Tensor, ...], span: Span, given: Mapping[Buffer, Tensor]
@@ -99,21 +93,20 @@ class Runner:
             Every buffer.
         """
         rows = dict(given)
-        rows |= self._project(x)
+        if "weight_ih" in self.weights:
+            rows[_INPUTS] = self._project(x)
         places = {place for stage in self.plan.forward.schedule.stages for _, place in stage.stores}
         for place in places:
-            if place.mode == "sequence" and place.buffer not in rows:
-                rows[place.buffer] = torch.empty(len(x), self.size(place.buffer), dtype=self.dtype)
+            kind, _ = place.buffer
+            if place.mode == "sequence" and kind != "input" and place.buffer not in rows:
+                rows[place.buffer] = x.new_empty(len(x), self.size(place.buffer))
         values = Values(rows, states)
         self._run(self.plan.forward.schedule, self._addresses(values), span, backward=False)
         return values
 
-    def _project(self, x: Tensor) -> dict[Buffer, Tensor]:
-        blocks = self.program.blocks("input")
-        if not blocks:
-            return {}
+    def _project(self, x: Tensor) -> Tensor:
         weight, bias = self.weights["weight_ih"], self.weights.get("bias")
-        whole = torch.empty(len(x), len(weight), dtype=self.dtype)
+        whole = x.new_empty(len(x), len(weight))
         native.project(
             self.doubles,
             x.data_ptr(),
@@ -125,20 +118,24 @@ class Runner:
             len(x),
             torch.get_num_threads(),
         )
-        parts = whole.split([self.size(("input", block)) for block in blocks], 1)
-        return {("input", block): part for block, part in zip(blocks, parts, strict=True)}
+        return whole
 
-    def _addresses(self, values: Values) -> dict[tuple[str, Buffer], tuple[int, ...]]:
+    def _addresses(self, values: Values) -> Addresses:
         """Give the rows that each mode finds in each buffer."""
-        found: dict[tuple[str, Buffer], tuple[int, ...]] = {}
+        found: Addresses = {}
         for buffer, tensor in values.rows.items():
-            found["sequence", buffer] = (*_address(tensor), 0, 0)
+            found["sequence", buffer] = _address(tensor)
+        if _INPUTS in values.rows:
+            start, stride, *_ = found["sequence", _INPUTS]
+            for block, column in self.geometry.columns.items():
+                found["sequence", ("input", block)] = (start + column * self.bytes, stride, 0, 0)
         for name, state in zip(self.program.states, values.states, strict=True):
             rows = values.rows.get(("state", name), state)
-            found["previous", ("state", name)] = (*_address(rows), *_address(state))
-        for (kind, block), tensor in self.blocks.items():
+            found["previous", ("state", name)] = (*_address(rows)[:2], *_address(state)[:2])
+        for (kind, name), block in self.geometry.blocks.items():
             if kind in ("bias", "vector"):
-                found["shared", (kind, block)] = (tensor.data_ptr(), 0, 0, 0)
+                address = self.weights[block.name].data_ptr() + block.row * self.bytes
+                found["shared", (kind, name)] = (address, 0, 0, 0)
         return found
 
     def backward(
@@ -148,9 +145,7 @@ class Runner:
         span: Span,
         outer: Mapping[str, Tensor],
         grads: Gradients,
-        *,
-        wants_input: bool,
-    ) -> Tensor | None:
+    ) -> Tensor:
         """Run the gradient of a span.
 
         Args:
@@ -158,117 +153,113 @@ class Runner:
             values: what its forward run left.
             span: the steps.
             outer: the gradient that comes from outside at each step, packed, [R, N].
-            grads: what the results are added to.
-            wants_input: whether the gradient of x is wanted.
+            grads: what the results are added to; a weight that is absent is not wanted.
 
         Returns:
-            The gradient of x, [R, M], if wanted.
+            The gradients of all projections side by side, then of other matmuls, [R, …].
         """
         gradient = self.plan.gradient
         assert gradient is not None
-        whole, columns = self._gradient_rows(len(x))
-        found = self._addresses(values)
-        rows = {buffer: whole[:, part] for buffer, part in columns.items()}
-        for place in dict.fromkeys(place for _, place, _ in gradient.products):
-            if place.mode == "sequence" and place.buffer not in values.rows:
-                width = self.sizes[gradient.schedule.widths[place.buffer]]
-                rows[place.buffer] = torch.empty(len(x), width, dtype=self.dtype)
-        rows |= {("outer", name): tensor for name, tensor in outer.items()}
-        found |= {("sequence", buffer): (*_address(t), 0, 0) for buffer, t in rows.items()}
-        for name, tensor in grads.states.items():
-            found["rolling", ("later", name)] = (*_address(tensor), 0, 0)
-        threads = torch.get_num_threads()
+        layout = gradient_rows(self.plan, self.geometry)
+        make = torch.zeros if gradient.missing else torch.empty
+        whole = make(len(x), layout.width, dtype=self.dtype)
+        rows = self._operand_rows(gradient, values, len(x))
+        found = self._addresses(values) | {
+            ("sequence", buffer): (whole.data_ptr() + column * self.bytes, layout.width, 0, 0)
+            for buffer, column in layout.columns.items()
+        }
+        found |= {("sequence", buffer): _address(t) for buffer, t in rows.items()}
+        found |= {("sequence", ("outer", name)): _address(t) for name, t in outer.items()}
+        found |= {("rolling", ("later", n)): _address(t) for n, t in grads.states.items()}
         sums = {
-            kind: torch.zeros(threads, len(self.blocks[kind]), dtype=self.dtype)
+            kind: whole.new_zeros(torch.get_num_threads(), self.geometry.blocks[kind].rows)
             for kind in gradient.sums
         }
-        for (kind, block), tensor in sums.items():
-            found["summed", ("sum", f"{kind}.{block}")] = (*_address(tensor), 0, 0)
+        found |= {("summed", ("sum", f"{k}.{b}")): _address(t) for (k, b), t in sums.items()}
         self._run(gradient.schedule, found, span, backward=True)
         for kind, tensor in sums.items():
-            grads.blocks[kind].add_(tensor.sum(0))
-        self._weight_gradients(values, rows, span, grads)
-        return self._input_gradient(x, whole, grads, wants_input=wants_input)
+            block = self.geometry.blocks[kind]
+            if block.name in grads.weights:
+                own = grads.weights[block.name][block.row : block.row + block.rows]
+                own.add_(tensor.sum(0))
+        self._weight_gradients(
+            x, whole, layout, Values(values.rows | rows, values.states), span, grads
+        )
+        return whole
 
-    def _gradient_rows(self, count: int) -> tuple[Tensor, dict[Buffer, slice]]:
-        """Make one matrix for the gradients of all projections, then of other matmuls."""
-        gradient = self.plan.gradient
-        assert gradient is not None
-        columns: dict[Buffer, slice] = {}
-        buffers = [("gradient", f"input.{block}") for block in self.program.blocks("input")]
-        buffers += [place.buffer for _, _, place in gradient.products]
-        end = 0
-        for buffer in dict.fromkeys(buffers):
-            kind, _, block = buffer[1].partition(".")
-            missing = kind == "input" and block in gradient.missing
-            width = ("input", block) if missing else None
-            size = self.size(width) if width else self.sizes[gradient.schedule.widths[buffer]]
-            columns[buffer] = slice(end, end + size)
-            end += size
-        make = torch.zeros if gradient.missing else torch.empty
-        return make(count, end, dtype=self.dtype), columns
+    def _operand_rows(self, gradient: Gradient, values: Values, count: int) -> dict[Buffer, Tensor]:
+        """Make room for the operands that are computed again."""
+        buffers = dict.fromkeys(
+            place.buffer for _, place, _ in gradient.products if place.mode == "sequence"
+        )
+        return {
+            buffer: torch.empty(count, self._scheduled(gradient.schedule, buffer), dtype=self.dtype)
+            for buffer in buffers
+            if buffer[0] == "operand"
+        }
+
+    def _scheduled(self, schedule: Schedule, buffer: Buffer) -> int:
+        return self.geometry.sizes[schedule.widths[buffer]]
 
     def _weight_gradients(
-        self, values: Values, rows: Mapping[Buffer, Tensor], span: Span, grads: Gradients
+        self,
+        x: Tensor,
+        whole: Tensor,
+        layout: GradientRows,
+        values: Values,
+        span: Span,
+        grads: Gradients,
     ) -> None:
-        gradient = self.plan.gradient
-        assert gradient is not None
-        places = dict.fromkeys(place for _, place, _ in gradient.products)
-        operands = {place: self._operand(place, values, rows, span) for place in places}
-        for block, d, place in _adjacent(gradient.products, grads.blocks, rows):
+        operands: dict[Place, list[tuple[slice, Tensor]]] = {}
+        for product in layout.products:
+            block, place = product.block, product.operand
+            if block.name not in grads.weights:
+                continue
+            if place not in operands:
+                operands[place] = self._operand(place, values, span)
+            target = grads.weights[block.name][block.row : block.row + block.rows]
+            d = whole[:, product.column : product.column + block.rows]
             for part, operand in operands[place]:
-                block.addmm_(d[part].t(), operand)
-
-    def _operand(
-        self, place: Place, values: Values, rows: Mapping[Buffer, Tensor], span: Span
-    ) -> list[tuple[slice, Tensor]]:
-        if place.mode == "previous":
-            name = place.buffer[1]
-            before = values.states[self.program.states.index(name)][: span.active]
-            full = values.states[self.program.states.index(name)]
-            before = full if span.layout.order is not None else before
-            return span.previous(values.rows["state", name], before)
-        found = rows[place.buffer] if place.buffer in rows else values.rows[place.buffer]
-        return [(slice(0, len(found)), found)]
-
-    def _input_gradient(
-        self, x: Tensor, whole: Tensor, grads: Gradients, *, wants_input: bool
-    ) -> Tensor | None:
-        if "weight_ih" not in self.weights:
-            return torch.zeros_like(x) if wants_input else None
-        weight = self.weights["weight_ih"]
-        own = whole[:, : len(weight)]
-        grads.weights["weight_ih"].addmm_(own.t(), x)
+                target.addmm_(d[part].t(), operand)
+        own = whole[:, : sum(self.geometry.blocks["input", b].rows for b in self.geometry.columns)]
+        if "weight_ih" in grads.weights:
+            grads.weights["weight_ih"].addmm_(own.t(), x)
         if "bias" in grads.weights:
             grads.weights["bias"].add_(own.sum(0))
-        return own @ weight if wants_input else None
 
-    def _run(
-        self,
-        schedule: Schedule,
-        found: dict[tuple[str, Buffer], tuple[int, ...]],
-        span: Span,
-        *,
-        backward: bool,
-    ) -> None:
+    def _operand(self, place: Place, values: Values, span: Span) -> list[tuple[slice, Tensor]]:
+        if place.mode == "previous":
+            state = self.program.states.index(place.buffer[1])
+            return span.previous(values.rows[place.buffer], values.states[state])
+        kind, block = place.buffer
+        if kind == "input":
+            column = self.geometry.columns[block]
+            width = self.geometry.blocks["input", block].rows
+            found = values.rows[_INPUTS][:, column : column + width]
+        else:
+            found = values.rows[place.buffer]
+        return [(slice(0, len(found)), found)]
+
+    def _run(self, schedule: Schedule, found: Addresses, span: Span, *, backward: bool) -> None:
         code = code_of(schedule)
         scratch: list[Tensor] = []
         views = []
         for place in code.places:
             key = (place.mode, place.buffer)
             if key not in found:
-                width = self.sizes[schedule.widths[place.buffer]]
+                width = self._scheduled(schedule, place.buffer)
                 scratch.append(torch.empty(span.layout.rows, width, dtype=self.dtype))
-                found[key] = (*_address(scratch[-1]), 0, 0)
+                found[key] = _address(scratch[-1])
             views.append((_MODES[place.mode], *found[key]))
         direction = -1 if span.layout.reverse else 1
-        threads, columns = self._share(span, [self.sizes[width] for width in code.widths])
+        widths = [self.geometry.sizes[width] for width in code.widths]
+        threads, columns = _share(span, widths)
         code.plan.run(
             native.target(),
             self.doubles,
             views,
             [self._weight(block, forward=forward) for block, forward in code.weights],
-            [self.sizes[width] for width in code.widths],
+            widths,
             span.offsets.data_ptr(),
             span.end - span.begin,
             -direction if backward else direction,
@@ -277,67 +268,41 @@ class Runner:
             columns,
         )
 
-    def _weight(self, block: str, *, forward: bool) -> tuple[int, int, int, int, bool]:
-        weight = self.blocks["matmul", block]
-        depth, width = weight.shape[::-1] if forward else weight.shape
-        return weight.data_ptr(), weight.stride(0), depth, width, forward
+    def _weight(self, name: str, *, forward: bool) -> tuple[int, int, int, int, bool]:
+        block = self.geometry.blocks["matmul", name]
+        weight = self.weights[block.name]
+        rows, columns = block.rows, weight.shape[1]
+        address = weight.data_ptr() + block.row * columns * self.bytes
+        depth, width = (columns, rows) if forward else (rows, columns)
+        return address, columns, depth, width, forward
 
-    def _share(self, span: Span, widths: Sequence[int]) -> tuple[int, bool]:
-        threads = torch.get_num_threads()
-        if threads == 1 or span.active >= _ROWS_FOR_A_THREAD * threads:
-            return threads, False
-        columns = min(widths) >= _UNITS_FOR_A_THREAD * threads
-        return (threads, True) if columns else (max(1, span.active // _ROWS_FOR_A_THREAD), False)
+
+def _share(span: Span, widths: Sequence[int]) -> tuple[int, bool]:
+    """How many threads run a span, and whether they share the units of a row."""
+    threads = torch.get_num_threads()
+    if threads == 1 or span.active >= _ROWS_FOR_A_THREAD * threads:
+        return threads, False
+    if min(widths) >= _UNITS_FOR_A_THREAD * threads:
+        return threads, True
+    return max(1, span.active // _ROWS_FOR_A_THREAD), False
+
+
+_CODES: WeakKeyDictionary[Schedule, Bytecode] = WeakKeyDictionary()
 
 
 def code_of(schedule: Schedule) -> Bytecode:
-    """Encode a schedule once."""
+    """Encode a schedule, once.
+
+    Args:
+        schedule: the stages of a step.
+
+    Returns:
+        The bytecode.
+    """
     if schedule not in _CODES:
         _CODES[schedule] = encode(schedule)
     return _CODES[schedule]
 
 
-def _kind(name: str, columns: str | None) -> str:
-    if name.startswith("weight_"):
-        return "input" if columns == "input" else "matmul"
-    return "input_bias" if name == "bias" else name.partition("_")[0]
-
-
 def _address(tensor: Tensor) -> Address:
-    return tensor.data_ptr(), tensor.stride(0)
-
-
-def _adjacent(
-    products: Sequence[tuple[Node, Place, Place]],
-    blocks: Mapping[tuple[str, str], Tensor],
-    rows: Mapping[Buffer, Tensor],
-) -> list[tuple[Tensor, Tensor, Place]]:
-    """Join products whose blocks and gradients lie side by side: one large matmul is faster."""
-    runs: list[tuple[Tensor, Tensor, Place]] = []
-    for node, place, target in products:
-        block, d = blocks["matmul", node.block], rows[target.buffer]
-        if runs:
-            joined = _join(runs[-1], block, d, place)
-            if joined is not None:
-                runs[-1] = joined
-                continue
-        runs.append((block, d, place))
-    return runs
-
-
-def _join(
-    run: tuple[Tensor, Tensor, Place], block: Tensor, d: Tensor, place: Place
-) -> tuple[Tensor, Tensor, Place] | None:
-    first, before, operand = run
-    below = first.data_ptr() + first.element_size() * first.stride(0) * len(first)
-    beside = before.data_ptr() + before.element_size() * before.shape[1]
-    if operand != place or below != block.data_ptr() or beside != d.data_ptr():
-        return None
-    if first.shape[1] != block.shape[1]:
-        return None
-    height, width = len(first) + len(block), before.shape[1] + d.shape[1]
-    return (
-        first.as_strided((height, first.shape[1]), first.stride()),
-        before.as_strided((len(before), width), before.stride()),
-        place,
-    )
+    return tensor.data_ptr(), tensor.stride(0), 0, 0

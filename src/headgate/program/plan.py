@@ -23,7 +23,7 @@ _CHEAP = frozenset({"add", "sub", "mul", "neg", "square", "abs", "maximum", "min
 ROW_OPERATIONS = frozenset({"normalize", "normalize_backward"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forward:
     """The forward step.
 
@@ -38,7 +38,7 @@ class Forward:
     kept: dict[Node, Place]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gradient:
     """The backward step.
 
@@ -55,7 +55,7 @@ class Gradient:
     sums: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A program ready for a kernel.
 
