@@ -6,6 +6,8 @@
 #include "gemm/tile.hpp"
 #include "simd/operations.hpp"
 
+#define HEADGATE_INLINE_LAMBDA __attribute__((always_inline))
+
 namespace headgate {
 namespace HEADGATE_TARGET {
 
@@ -43,6 +45,12 @@ struct Tile {
   Rows<T>* registers;
 
   std::ptrdiff_t stride() const { return static_cast<std::ptrdiff_t>(vectors) * lanes<T>; }
+
+  // How many numbers a row has, or all rows where they have no gaps.
+  int length(bool flat) const {
+    return flat ? rows * static_cast<int>(stride())
+                : static_cast<int>(round_up(units, lanes<T>));
+  }
 
   Rows<T> own(int index) const {
     return {scratch + static_cast<std::ptrdiff_t>(index) * kTileVectors * lanes<T>, stride()};
@@ -108,42 +116,68 @@ inline void sum_rows(const Tile<T>& tile, const Instruction& code) {
   }
 }
 
+// Applies a function of places to all vectors of a tile: `apply(i)` gives the vector whose operands
+// lie i numbers behind their rows' beginnings.
 template <class T, class Apply>
-inline void each(const Tile<T>& tile, const Rows<T>& to, Apply apply) {
-  const int end = static_cast<int>(round_up(tile.units, lanes<T>));
-  for (int r = 0; r < tile.rows; ++r) {
-    for (int j = 0; j < end; j += lanes<T>) store(to.data + r * to.stride + j, apply(r, j));
-  }
+HEADGATE_INLINE void along(T* to, int count, Apply apply) {
+#pragma GCC unroll 2
+  for (int i = 0; i < count; i += lanes<T>) store(to + i, apply(i));
 }
 
 template <class T, class Op>
 inline void unary(Tile<T>& tile, const Instruction& code) {
   const Rows<T> a = tile.registers[code.left], to = tile.own(code.target);
-  each(tile, to, [&](int r, int j) {
-    return Op::template run<T>(load(a.data + r * a.stride + j));
-  });
+  // rows without gaps are one long row
+  const bool flat = a.stride == to.stride;
+  const int rows = flat ? 1 : tile.rows, count = tile.length(flat);
+  for (int r = 0; r < rows; ++r) {
+    const T* left = a.data + r * a.stride;
+    along<T>(to.data + r * to.stride, count, [=](int i) HEADGATE_INLINE_LAMBDA {
+      return Op::template run<T>(load(left + i));
+    });
+  }
+  tile.registers[code.target] = to;
+}
+
+template <class T, class Op>
+inline void with_constant(Tile<T>& tile, const Instruction& code, bool constant_is_left) {
+  const Rows<T> to = tile.own(code.target);
+  const double value = tile.job->plan->constants[constant_is_left ? code.left : code.right];
+  const Vec<T> constant = broadcast<T>(static_cast<T>(value));
+  const Rows<T> a = tile.registers[constant_is_left ? code.right : code.left];
+  const bool flat = a.stride == to.stride;
+  const int rows = flat ? 1 : tile.rows, count = tile.length(flat);
+  for (int r = 0; r < rows; ++r) {
+    const T* other = a.data + r * a.stride;
+    T* out = to.data + r * to.stride;
+    if (constant_is_left) {
+      along<T>(out, count, [=](int i) HEADGATE_INLINE_LAMBDA {
+        return Op::template run<T>(constant, load(other + i));
+      });
+    } else {
+      along<T>(out, count, [=](int i) HEADGATE_INLINE_LAMBDA {
+        return Op::template run<T>(load(other + i), constant);
+      });
+    }
+  }
   tile.registers[code.target] = to;
 }
 
 template <class T, class Op>
 inline void binary(Tile<T>& tile, const Instruction& code) {
+  if (code.operation & (kRightConstant | kLeftConstant)) {
+    with_constant<T, Op>(tile, code, code.operation & kLeftConstant);
+    return;
+  }
   const Rows<T> to = tile.own(code.target);
-  if (code.operation & kRightConstant) {
-    const Rows<T> a = tile.registers[code.left];
-    const Vec<T> b = broadcast<T>(static_cast<T>(tile.job->plan->constants[code.right]));
-    each(tile, to, [&](int r, int j) {
-      return Op::template run<T>(load(a.data + r * a.stride + j), b);
-    });
-  } else if (code.operation & kLeftConstant) {
-    const Vec<T> a = broadcast<T>(static_cast<T>(tile.job->plan->constants[code.left]));
-    const Rows<T> b = tile.registers[code.right];
-    each(tile, to, [&](int r, int j) {
-      return Op::template run<T>(a, load(b.data + r * b.stride + j));
-    });
-  } else {
-    const Rows<T> a = tile.registers[code.left], b = tile.registers[code.right];
-    each(tile, to, [&](int r, int j) {
-      return Op::template run<T>(load(a.data + r * a.stride + j), load(b.data + r * b.stride + j));
+  const Rows<T> a = tile.registers[code.left], b = tile.registers[code.right];
+  const bool flat = a.stride == to.stride && b.stride == to.stride;
+  const int rows = flat ? 1 : tile.rows, count = tile.length(flat);
+  for (int r = 0; r < rows; ++r) {
+    const T* left = a.data + r * a.stride;
+    const T* right = b.data + r * b.stride;
+    along<T>(to.data + r * to.stride, count, [=](int i) HEADGATE_INLINE_LAMBDA {
+      return Op::template run<T>(load(left + i), load(right + i));
     });
   }
   tile.registers[code.target] = to;

@@ -250,8 +250,9 @@ class _Backward:
 
     def _input(self, d: Tensor) -> Tensor:
         """The gradient of the input, [R, M], from those of its projections."""
-        weight = self.runner.weights.get("weight_ih")
-        return torch.zeros_like(self.packed) if weight is None else d[:, : len(weight)] @ weight
+        if "weight_ih" not in self.runner.weights:
+            return d.new_zeros(len(d), self.packed.shape[1])
+        return self.runner.input_gradient(d)
 
     def _values(self, number: int, span: Span, packed: Tensor) -> Values:
         """What the forward run left, or leaves when it is run again from a checkpoint."""

@@ -105,20 +105,18 @@ class Runner:
         return values
 
     def _project(self, x: Tensor) -> Tensor:
-        weight, bias = self.weights["weight_ih"], self.weights.get("bias")
-        whole = x.new_empty(len(x), len(weight))
-        native.project(
-            self.doubles,
-            x.data_ptr(),
-            x.stride(0),
-            (weight.data_ptr(), weight.stride(0), weight.shape[1], weight.shape[0], True),
-            0 if bias is None else bias.data_ptr(),
-            whole.data_ptr(),
-            whole.stride(0),
-            len(x),
-            torch.get_num_threads(),
-        )
-        return whole
+        return _multiply(x, self.weights["weight_ih"], self.weights.get("bias"), transposed=True)
+
+    def input_gradient(self, d: Tensor) -> Tensor:
+        """Give the gradient of the input from those of all its projections.
+
+        Args:
+            d: what ``backward`` gave, [R, …].
+
+        Returns:
+            [R, M].
+        """
+        return _multiply(d, self.weights["weight_ih"], None, transposed=False)
 
     def _addresses(self, values: Values) -> Addresses:
         """Give the rows that each mode finds in each buffer."""
@@ -275,6 +273,24 @@ class Runner:
         address = weight.data_ptr() + block.row * columns * self.bytes
         depth, width = (columns, rows) if forward else (rows, columns)
         return address, columns, depth, width, forward
+
+
+def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None, *, transposed: bool) -> Tensor:
+    """Multiply rows by a weight [out, in] as a projection does, or the other way round."""
+    depth, width = weight.shape[::-1] if transposed else weight.shape
+    result = x.new_empty(len(x), width)
+    native.project(
+        x.dtype == torch.float64,
+        x.data_ptr(),
+        x.stride(0),
+        (weight.data_ptr(), weight.stride(0), depth, width, transposed),
+        0 if bias is None else bias.data_ptr(),
+        result.data_ptr(),
+        result.stride(0),
+        len(x),
+        torch.get_num_threads(),
+    )
+    return result
 
 
 def _share(span: Span, widths: Sequence[int]) -> tuple[int, bool]:
