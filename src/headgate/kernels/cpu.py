@@ -13,9 +13,11 @@ from torch import Tensor
 from headgate.kernels import native, ragged, reference
 from headgate.kernels.layout import Layout, Span
 from headgate.kernels.protocol import Run
-from headgate.kernels.span import Gradients, Runner, Values
+from headgate.kernels.span import INPUTS, Gradients, Runner, Values
 from headgate.program.graph import Program
 from headgate.program.plan import Plan, plan, supports
+
+_NEAR = 8 * 2**20  # bytes of projections in a span: they stay in the last cache
 
 
 def serves(program: Program, *tensors: Tensor) -> bool:
@@ -115,8 +117,12 @@ class _Call:
         whole = (weight.detach().contiguous() for weight in weights)
         return Runner(chosen, dict(zip(self.names, whole, strict=True)))
 
-    def spans(self, layout: Layout) -> int:
-        return max(1, math.isqrt(layout.run)) if self.checkpoint else 1
+    def spans(self, layout: Layout, runner: Runner) -> list[Span]:
+        """Cut the steps: for checkpoints, or so that what a span leaves is near when it is used."""
+        if self.checkpoint:
+            return layout.spans(max(1, math.isqrt(layout.run)))
+        size = layout.places[-1] * runner.inputs * runner.bytes
+        return layout.spans(max(1, min(layout.run, size // _NEAR)))
 
 
 class _Scan(torch.autograd.Function):
@@ -128,27 +134,25 @@ class _Scan(torch.autograd.Function):
         layout, runner = call.layout(x), call.runner(tensors)
         states = tuple(layout.sort(s.detach()) for s in tensors[: len(call.program.states)])
         packed = layout.pack(x.detach())
-        buffers = [call.buffer(name) for name in (call.program.states[0], *call.series)]
-        rooms = {buffer: layout.room(runner.size(buffer), like=packed) for buffer in buffers}
-        starts, values = [states], Values({}, states)
-        for span in layout.spans(call.spans(layout)):
+        shown = [call.buffer(name) for name in (call.program.states[0], *call.series)]
+        rooms = {buffer: layout.room(runner.size(buffer), like=packed) for buffer in shown}
+        for buffer in _kept(call, runner.plan):
+            if buffer not in rooms:
+                rooms[buffer] = (None, packed.new_empty(len(packed), runner.size(buffer)))
+        starts = [states]
+        for span in call.spans(layout, runner):
             given = {buffer: rows[span.slice] for buffer, (_, rows) in rooms.items()}
             values = runner.forward(packed[span.slice], starts[-1], span, given)
-            starts.append(
-                tuple(
-                    span.last(values.rows["state", name], before)
-                    for name, before in zip(call.program.states, starts[-1], strict=True)
-                )
-            )
+            rows = (values.rows["state", name] for name in call.program.states)
+            after = (span.last(*pair) for pair in zip(rows, starts[-1], strict=True))
+            starts.append(tuple(after))
         # what is returned is no view, so that its user may change it in place
-        outputs = [
-            layout.pad(rows) if padded is None else padded for padded, rows in rooms.values()
-        ]
+        whole = {b: rows if padded is None else padded for b, (padded, rows) in rooms.items()}
+        outputs = [layout.pad(whole[b]) if rooms[b][0] is None else whole[b] for b in shown]
         last = [layout.unsort(state) for state in starts[-1]]
         if call.grad:
             # an output is kept as itself: a view of it and the graph would keep each other alive
-            whole = {b: padded for b, (padded, _) in rooms.items() if padded is not None}
-            _save(ctx, call, (x, *tensors), runner.plan, values.rows | whole, starts)
+            _save(ctx, call, (x, *tensors), whole, starts)
         return outputs[0], *last, *outputs[1:]
 
     @staticmethod
@@ -158,26 +162,32 @@ class _Scan(torch.autograd.Function):
         return None, *_Backward(ctx, grads).run()
 
 
+def _kept(call: _Call, chosen: Plan) -> set[tuple[str, str]]:
+    """The buffers that the gradient needs; with checkpoints none, as they are computed again."""
+    if not call.grad or call.checkpoint:
+        return set()
+    kept = {place.buffer for place in chosen.forward.kept.values()}
+    # the projections are one tensor, in which kept values have taken the places of some
+    inputs = {INPUTS} if any(kind == "input" for kind, _ in kept) else set()
+    states = {("state", name) for name in call.program.states}
+    return {buffer for buffer in kept if buffer[0] != "input"} | inputs | states
+
+
 def _save(
     ctx: Any,
     call: _Call,
     inputs: tuple[Tensor, ...],
-    chosen: Plan,
-    rows: Mapping[tuple[str, str], Tensor],
+    whole: Mapping[tuple[str, str], Tensor],
     starts: list[tuple[Tensor, ...]],
 ) -> None:
     """Keep for the gradient: the inputs; the buffers, or with checkpoints the states alone."""
-    ctx.call = call
     kept: dict[Any, Tensor] = {}
     if call.checkpoint:
         kept |= {(i, s): t for i, start in enumerate(starts[:-1]) for s, t in enumerate(start)}
     else:
-        wanted = {place.buffer for place in chosen.forward.kept.values()}
-        wanted |= {("state", name) for name in call.program.states}
-        # the projections are one tensor, in which kept values have taken the places of some
-        wanted |= {("input", "")} if any(kind == "input" for kind, _ in wanted) else set()
-        kept |= {buffer: found for buffer, found in rows.items() if buffer in wanted}
-    ctx.keys, ctx.inputs = list(kept), len(inputs)
+        wanted = _kept(call, plan(call.program, grad=True, traced=call.trace))
+        kept |= {buffer: whole[buffer] for buffer in wanted}
+    ctx.call, ctx.keys, ctx.inputs = call, list(kept), len(inputs)
     ctx.save_for_backward(*inputs, *kept.values())
 
 
@@ -232,7 +242,7 @@ class _Backward:
 
     def run(self) -> list[Tensor | None]:
         pieces: list[Tensor] = []
-        spans = list(enumerate(self.layout.spans(self.call.spans(self.layout))))
+        spans = list(enumerate(self.call.spans(self.layout, self.runner)))
         for number, span in reversed(spans):
             packed = self.packed[span.slice]
             values = self._values(number, span, packed)
@@ -257,14 +267,16 @@ class _Backward:
     def _values(self, number: int, span: Span, packed: Tensor) -> Values:
         """What the forward run left, or leaves when it is run again from a checkpoint."""
         if not self.call.checkpoint:
-            rows = {
-                buffer: t.view(-1, t.shape[-1]) if t.dim() > 2 else t
-                for buffer, t in self.kept.items()
-            }
-            return Values(rows, self.states)
+            return self._kept(span)
         count = len(self.call.program.states)
         start = tuple(self.kept[number, state] for state in range(count))
         return self.runner.forward(packed, start, span, {})
+
+    def _kept(self, span: Span) -> Values:
+        flat = {b: rows.view(-1, rows.shape[-1]) for b, rows in self.kept.items()}
+        states = zip(self.call.program.states, self.states, strict=True)
+        before = tuple(span.before(flat["state", name], state) for name, state in states)
+        return Values({b: rows[span.slice] for b, rows in flat.items()}, before)
 
 
 def _by_reference(ctx: Any, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:

@@ -169,6 +169,22 @@ class Span:
         """The rows of its first step, which has the most."""
         return self.layout.places[self.begin + 1] - self.layout.places[self.begin]
 
+    def before(self, series: Tensor, initial: Tensor) -> Tensor:
+        """Give the state before a span.
+
+        Args:
+            series: the state after each step of the whole run, [R, N].
+            initial: the state before the whole run, [B, N].
+
+        Returns:
+            At least as many rows as the first step has.
+        """
+        places = self.layout.places
+        step = self.end if self.layout.reverse else self.begin - 1
+        if step < 0 or step >= self.layout.run:
+            return initial
+        return series[places[step] : places[step + 1]]
+
     def last(self, series: Tensor, before: Tensor) -> Tensor:
         """Give the state after a span: each row's own last one, or the one it had.
 
@@ -182,18 +198,19 @@ class Span:
         if self.layout.order is None:
             rows = self.layout.rows
             return (series[:rows] if self.layout.reverse else series[len(series) - rows :]).clone()
-        own = (self.offsets[1:] - self.offsets[:-1])[:, None] > torch.arange(self.layout.rows)
-        steps = own.sum(0)
-        row = torch.arange(self.layout.rows)
-        place = torch.where(steps > 0, self.offsets[(steps - 1).clamp(min=0)], len(series)) + row
-        return torch.cat([series, before]).index_select(0, place)
+        sizes = self.offsets[1:] - self.offsets[:-1]
+        steps = (sizes[:, None] > torch.arange(self.active)).sum(0)
+        place = self.offsets[steps - 1] + torch.arange(self.active)
+        after = before.clone()
+        after[: self.active] = series.index_select(0, place)
+        return after
 
     def previous(self, series: Tensor, before: Tensor) -> list[tuple[slice, Tensor]]:
         """Give the state before every step, as pairs of packed rows and their states.
 
         Args:
             series: the state after each step, [R, N].
-            before: the state before the span, [B, N].
+            before: the state before the span; at least as many rows as its first step has.
 
         Returns:
             Slices that together cover the rows.
@@ -209,6 +226,6 @@ class Span:
                 pairs = [(slice(rows, count), series[: count - rows]), (slice(0, rows), before)]
             return [pair for pair in pairs if pair[0].start < pair[0].stop]
         sizes = self.offsets[1:] - self.offsets[:-1]
-        start = torch.cat([torch.zeros(1, dtype=torch.int64), rows + self.offsets[:-2]])
+        start = torch.cat([torch.zeros(1, dtype=torch.int64), len(before) + self.offsets[:-2]])
         place = torch.arange(count) + (start - self.offsets[:-1]).repeat_interleave(sizes)
         return [(slice(0, count), torch.cat([before, series]).index_select(0, place))]

@@ -21,7 +21,7 @@ from headgate.program.schedule import Place, Schedule
 _MODES = {"sequence": 0, "previous": 1, "rolling": 2, "shared": 3, "summed": 4}
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
-_INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
+INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
 
 # Where a view begins: the first number, from row to row, and both again for the initial state.
 Address = tuple[int, int, int, int]
@@ -73,10 +73,11 @@ class Runner:
         self.dtype = next(iter(weights.values())).dtype
         self.doubles = self.dtype == torch.float64
         self.bytes = self.dtype.itemsize
+        self.inputs = len(weights["weight_ih"]) if "weight_ih" in weights else 0
 
     def size(self, buffer: Buffer) -> int:
         """Give the units of a buffer."""
-        return self.geometry.sizes[self.plan.widths[buffer]]
+        return self.inputs if buffer == INPUTS else self.geometry.sizes[self.plan.widths[buffer]]
 
     def forward(
         self, x: Tensor, states: tuple[Tensor, ...], span: Span, given: Mapping[Buffer, Tensor]
@@ -94,7 +95,7 @@ class Runner:
         """
         rows = dict(given)
         if "weight_ih" in self.weights:
-            rows[_INPUTS] = self._project(x)
+            rows[INPUTS] = self._project(x, rows.get(INPUTS))
         places = {place for stage in self.plan.forward.schedule.stages for _, place in stage.stores}
         for place in places:
             kind, _ = place.buffer
@@ -104,8 +105,11 @@ class Runner:
         self._run(self.plan.forward.schedule, self._addresses(values), span, backward=False)
         return values
 
-    def _project(self, x: Tensor) -> Tensor:
-        return _multiply(x, self.weights["weight_ih"], self.weights.get("bias"), transposed=True)
+    def _project(self, x: Tensor, room: Tensor | None) -> Tensor:
+        room = x.new_empty(len(x), self.inputs) if room is None else room
+        return _multiply(
+            x, self.weights["weight_ih"], self.weights.get("bias"), room, transposed=True
+        )
 
     def input_gradient(self, d: Tensor) -> Tensor:
         """Give the gradient of the input from those of all its projections.
@@ -116,15 +120,16 @@ class Runner:
         Returns:
             [R, M].
         """
-        return _multiply(d, self.weights["weight_ih"], None, transposed=False)
+        weight = self.weights["weight_ih"]
+        return _multiply(d, weight, None, d.new_empty(len(d), weight.shape[1]), transposed=False)
 
     def _addresses(self, values: Values) -> Addresses:
         """Give the rows that each mode finds in each buffer."""
         found: Addresses = {}
         for buffer, tensor in values.rows.items():
             found["sequence", buffer] = _address(tensor)
-        if _INPUTS in values.rows:
-            start, stride, *_ = found["sequence", _INPUTS]
+        if INPUTS in values.rows:
+            start, stride, *_ = found["sequence", INPUTS]
             for block, column in self.geometry.columns.items():
                 found["sequence", ("input", block)] = (start + column * self.bytes, stride, 0, 0)
         for name, state in zip(self.program.states, values.states, strict=True):
@@ -219,7 +224,7 @@ class Runner:
             d = whole[:, product.column : product.column + block.rows]
             for part, operand in operands[place]:
                 target.addmm_(d[part].t(), operand)
-        own = whole[:, : sum(self.geometry.blocks["input", b].rows for b in self.geometry.columns)]
+        own = whole[:, : self.inputs]
         if "weight_ih" in grads.weights:
             grads.weights["weight_ih"].addmm_(own.t(), x)
         if "bias" in grads.weights:
@@ -233,7 +238,7 @@ class Runner:
         if kind == "input":
             column = self.geometry.columns[block]
             width = self.geometry.blocks["input", block].rows
-            found = values.rows[_INPUTS][:, column : column + width]
+            found = values.rows[INPUTS][:, column : column + width]
         else:
             found = values.rows[place.buffer]
         return [(slice(0, len(found)), found)]
@@ -275,10 +280,11 @@ class Runner:
         return address, columns, depth, width, forward
 
 
-def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None, *, transposed: bool) -> Tensor:
+def _multiply(
+    x: Tensor, weight: Tensor, bias: Tensor | None, result: Tensor, *, transposed: bool
+) -> Tensor:
     """Multiply rows by a weight [out, in] as a projection does, or the other way round."""
     depth, width = weight.shape[::-1] if transposed else weight.shape
-    result = x.new_empty(len(x), width)
     native.project(
         x.dtype == torch.float64,
         x.data_ptr(),
