@@ -152,6 +152,7 @@ class _Scan(torch.autograd.Function):
         last = [layout.unsort(state) for state in starts[-1]]
         if call.grad:
             # an output is kept as itself: a view of it and the graph would keep each other alive
+            ctx.layout = layout
             _save(ctx, call, (x, *tensors), whole, starts)
         return outputs[0], *last, *outputs[1:]
 
@@ -200,7 +201,7 @@ class _Backward:
         self.x, *tensors = saved[: ctx.inputs]
         self.wanted = ctx.needs_input_grad[1:]
         self.kept = dict(zip(ctx.keys, saved[ctx.inputs :], strict=True))
-        self.layout = self.call.layout(self.x)
+        self.layout: Layout = ctx.layout
         self.packed = self.layout.pack(self.x.detach())
         names = self.call.program.states
         series = [names[0], *self.call.series]
