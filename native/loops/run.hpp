@@ -9,7 +9,7 @@
 namespace headgate {
 namespace HEADGATE_TARGET {
 
-constexpr std::size_t kCached = 192 * 1024;  // of packed weights, kept near while rows pass by
+constexpr std::size_t kCached = 512 * 1024;  // of packed weights, kept near while rows pass by
 
 // What one thread does, and what it needs for it.
 template <class T>
