@@ -6,6 +6,7 @@ import importlib
 import sys
 
 MEASURES = {
+    "language": "words a second of a language model: DATA is the folder of the Penn Treebank",
     "names": "surnames to languages: DATA is the folder of one file a language",
     "spam": "text messages to ham or spam: DATA is the file",
     "tatoeba": "English to French with and without attention: DATA is the file",

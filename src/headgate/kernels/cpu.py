@@ -115,7 +115,7 @@ class _Call:
         weights = tensors[len(self.program.states) :]
         chosen = plan(self.program, grad=self.grad, traced=self.trace, outer=outer)
         whole = (weight.detach().contiguous() for weight in weights)
-        return Runner(chosen, dict(zip(self.names, whole, strict=True)))
+        return Runner(self.program, chosen, dict(zip(self.names, whole, strict=True)))
 
     def spans(self, layout: Layout, runner: Runner) -> list[Span]:
         """Cut the steps: for checkpoints, or so that what a span leaves is near when it is used."""
@@ -138,7 +138,10 @@ class _Scan(torch.autograd.Function):
         rooms = {buffer: layout.room(runner.size(buffer), like=packed) for buffer in shown}
         for buffer in _kept(call, runner.plan):
             if buffer not in rooms:
-                rooms[buffer] = (None, packed.new_empty(len(packed), runner.size(buffer)))
+                rooms[buffer] = (
+                    None,
+                    packed.new_empty(len(packed), runner.size(buffer)),
+                )
         starts = [states]
         for span in call.spans(layout, runner):
             given = {buffer: rows[span.slice] for buffer, (_, rows) in rooms.items()}
@@ -250,14 +253,18 @@ class _Backward:
             outer = {name: rows[span.slice] for name, rows in self.outer.items()}
             d = self.runner.backward(packed, values, span, outer, self.grads)
             pieces += [self._input(d)] if self.wanted[0] else []
-        ordered = pieces if self.layout.reverse else pieces[::-1]
-        x = None
-        if self.wanted[0]:
-            x = self.layout.pad(ordered[0] if len(ordered) == 1 else torch.cat(ordered))
+        x = self._whole(pieces) if self.wanted[0] else None
         states = [self.layout.unsort(grad) for grad in self.grads.states.values()]
         weights = [self.grads.weights.get(name) for name in self.call.names]
         found = [x, *states, *weights]
         return [grad if want else None for grad, want in zip(found, self.wanted, strict=True)]
+
+    def _whole(self, pieces: list[Tensor]) -> Tensor:
+        """Put the spans' gradients of the input, the last step's first, into a padded batch."""
+        if not pieces:  # no row has a step
+            return torch.zeros_like(self.x)
+        ordered = pieces if self.layout.reverse else pieces[::-1]
+        return self.layout.pad(ordered[0] if len(ordered) == 1 else torch.cat(ordered))
 
     def _input(self, d: Tensor) -> Tensor:
         """The gradient of the input, [R, M], from those of its projections."""

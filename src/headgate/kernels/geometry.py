@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from headgate.program.graph import Program
+from headgate.program.graph import Program, once
 from headgate.program.parameters import parameters
 from headgate.program.plan import Plan
 from headgate.program.schedule import Place
@@ -59,7 +59,6 @@ class Geometry:
     columns: Mapping[str, int]
 
 
-@lru_cache(maxsize=256)
 def geometry(program: Program, rows: tuple[int, ...]) -> Geometry:
     """Find the sizes of a program with parameters.
 
@@ -68,16 +67,28 @@ def geometry(program: Program, rows: tuple[int, ...]) -> Geometry:
         rows: the rows of each parameter, in their order.
 
     Returns:
-        The geometry.
+        The geometry; the same for the same rows.
     """
-    sizes: dict[str, int] = dict(program.equation.sizes)
+    found = _geometries(program)
+    if rows not in found:
+        found[rows] = _measure(program, rows)
+    return found[rows]
+
+
+@once
+def _geometries(program: Program) -> dict[tuple[int, ...], Geometry]:
+    """Hold the geometries of a program, made as they are asked for."""
+    return {}
+
+
+def _measure(program: Program, rows: tuple[int, ...]) -> Geometry:
+    own = program.equation.sizes
+    sizes: dict[str, int] = dict(own)
     blocks: dict[tuple[str, str], Block] = {}
     for (name, parameter), count in zip(parameters(program).items(), rows, strict=True):
-        own = sum(sizes.get(width, 0) for width in parameter.rows)
-        plain = [width for width in parameter.rows if width not in program.equation.sizes]
+        plain = [width for width in parameter.rows if width not in own]
         for width in plain:
-            own = sum(program.equation.sizes.get(each, 0) for each in parameter.rows)
-            sizes[width] = (count - own) // len(plain)
+            sizes[width] = (count - sum(own.get(w, 0) for w in parameter.rows)) // len(plain)
         row = 0
         for block, width in zip(parameter.blocks, parameter.rows, strict=True):
             blocks[_kind(name), block] = Block(name, row, sizes[width])

@@ -93,16 +93,18 @@ def _pick(program: Program, tensors: tuple[Tensor, ...], *, trace: bool) -> str:
     chosen = _CHOSEN.get()
     if chosen in ("eager", "reference"):
         return chosen
-    if _transformed(tensors):
-        return "reference"
-    if chosen != "aten" and cpu.serves(program, *tensors):
-        return "native"
+    # under a compiler neither can be asked, nor would the native kernel be traced
+    if not torch.compiler.is_compiling():
+        if _transformed(tensors):
+            return "reference"
+        if chosen != "aten" and cpu.serves(program, *tensors):
+            return "native"
     return "aten" if aten.serves(program) and not trace else "reference"
 
 
 def _transformed(tensors: tuple[Tensor, ...]) -> bool:
-    """Whether torch follows each operation: torch.func, forward mode, or a compiler."""
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    """Whether torch follows each operation: under torch.func, or in forward mode."""
+    if torch._C._are_functorch_transforms_active():
         return True
     if any(type(tensor) not in (Tensor, Parameter) for tensor in tensors):
         return True

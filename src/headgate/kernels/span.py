@@ -11,7 +11,13 @@ from torch import Tensor
 
 from headgate.kernels import native
 from headgate.kernels.bytecode import Bytecode, encode
-from headgate.kernels.geometry import Buffer, Geometry, GradientRows, geometry, gradient_rows
+from headgate.kernels.geometry import (
+    Buffer,
+    Geometry,
+    GradientRows,
+    geometry,
+    gradient_rows,
+)
 from headgate.kernels.layout import Span
 from headgate.program.graph import Program
 from headgate.program.parameters import parameters
@@ -59,13 +65,13 @@ class Runner:
     """A plan with the weights of a layer.
 
     Args:
-        plan: the plan.
+        program: the cell.
+        plan: the plan of its run.
         weights: the parameters by name, contiguous.
     """
 
-    def __init__(self, plan: Plan, weights: Mapping[str, Tensor]) -> None:
-        self.plan, self.weights = plan, weights
-        self.program: Program = plan.program
+    def __init__(self, program: Program, plan: Plan, weights: Mapping[str, Tensor]) -> None:
+        self.program, self.plan, self.weights = program, plan, weights
         names = parameters(self.program)
         self.geometry: Geometry = geometry(
             self.program, tuple(weights[name].shape[0] for name in names)
@@ -80,7 +86,11 @@ class Runner:
         return self.inputs if buffer == INPUTS else self.geometry.sizes[self.plan.widths[buffer]]
 
     def forward(
-        self, x: Tensor, states: tuple[Tensor, ...], span: Span, given: Mapping[Buffer, Tensor]
+        self,
+        x: Tensor,
+        states: tuple[Tensor, ...],
+        span: Span,
+        given: Mapping[Buffer, Tensor],
     ) -> Values:
         """Run the steps of a span.
 
@@ -108,7 +118,11 @@ class Runner:
     def _project(self, x: Tensor, room: Tensor | None) -> Tensor:
         room = x.new_empty(len(x), self.inputs) if room is None else room
         return _multiply(
-            x, self.weights["weight_ih"], self.weights.get("bias"), room, transposed=True
+            x,
+            self.weights["weight_ih"],
+            self.weights.get("bias"),
+            room,
+            transposed=True,
         )
 
     def input_gradient(self, d: Tensor) -> Tensor:
@@ -131,10 +145,18 @@ class Runner:
         if INPUTS in values.rows:
             start, stride, *_ = found["sequence", INPUTS]
             for block, column in self.geometry.columns.items():
-                found["sequence", ("input", block)] = (start + column * self.bytes, stride, 0, 0)
+                found["sequence", ("input", block)] = (
+                    start + column * self.bytes,
+                    stride,
+                    0,
+                    0,
+                )
         for name, state in zip(self.program.states, values.states, strict=True):
             rows = values.rows.get(("state", name), state)
-            found["previous", ("state", name)] = (*_address(rows)[:2], *_address(state)[:2])
+            found["previous", ("state", name)] = (
+                *_address(rows)[:2],
+                *_address(state)[:2],
+            )
         for (kind, name), block in self.geometry.blocks.items():
             if kind in ("bias", "vector"):
                 address = self.weights[block.name].data_ptr() + block.row * self.bytes
@@ -168,7 +190,12 @@ class Runner:
         whole = make(len(x), layout.width, dtype=self.dtype)
         rows = self._operand_rows(gradient, values, len(x))
         found = self._addresses(values) | {
-            ("sequence", buffer): (whole.data_ptr() + column * self.bytes, layout.width, 0, 0)
+            ("sequence", buffer): (
+                whole.data_ptr() + column * self.bytes,
+                layout.width,
+                0,
+                0,
+            )
             for buffer, column in layout.columns.items()
         }
         found |= {("sequence", buffer): _address(t) for buffer, t in rows.items()}

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 from headgate.program.backward import Backward, differentiate
-from headgate.program.graph import HIDDEN, Node, Program
-from headgate.program.schedule import MATMULS, Place, Schedule, Stage, schedule
+from headgate.program.graph import HIDDEN, Node, Program, once
+from headgate.program.schedule import MATMULS, Place, Schedule, schedule
 from headgate.program.sizes import widths
 
 # So cheap that to compute one again costs less than to read what was kept.
@@ -60,13 +58,11 @@ class Plan:
     """A program ready for a kernel.
 
     Args:
-        program: the program.
         forward: the step.
         gradient: the step of the gradient, where one is wanted.
         widths: the width of every buffer.
     """
 
-    program: Program
     forward: Forward
     gradient: Gradient | None
     widths: dict[tuple[str, str], str]
@@ -83,12 +79,7 @@ def supports(program: Program) -> bool:
     """
     if any(node.op in ROW_OPERATIONS for node in program.nodes):
         return False
-    return all(isinstance(node, Node) for node in _backward(program, False).states)
-
-
-_PLANS: WeakKeyDictionary[Program, dict[tuple[bool, bool, frozenset[str]], Plan]] = (
-    WeakKeyDictionary()
-)
+    return all(isinstance(node, Node) for node in _backward(program)[False].states)
 
 
 def plan(
@@ -106,21 +97,27 @@ def plan(
     Returns:
         The plan; the same for the same wishes.
     """
-    found = _PLANS.setdefault(program, {})
-    wish = (grad, traced, outer)
+    found, wish = _plans(program), (grad, traced, outer)
     if wish not in found:
         found[wish] = _plan(program, grad=grad, traced=traced, outer=outer)
     return found[wish]
 
 
-@lru_cache(maxsize=64)
-def _backward(program: Program, traced: bool) -> Backward:
-    return differentiate(program, traced=traced)
+@once
+def _plans(program: Program) -> dict[tuple[bool, bool, frozenset[str]], Plan]:
+    """Hold the plans of a program, made as they are asked for."""
+    return {}
+
+
+@once
+def _backward(program: Program) -> dict[bool, Backward]:
+    """Derive the gradient without and with that of the named values."""
+    return {traced: differentiate(program, traced=traced) for traced in (False, True)}
 
 
 def _plan(program: Program, *, grad: bool, traced: bool, outer: frozenset[str]) -> Plan:
     known = _given(program)
-    backward = _backward(program, traced) if grad else None
+    backward = _backward(program)[traced] if grad else None
     kept = _to_keep(program, backward) if backward else []
     forward = _forward(program, known, kept, traced=traced)
     buffers = _buffer_widths(program)
@@ -128,16 +125,21 @@ def _plan(program: Program, *, grad: bool, traced: bool, outer: frozenset[str]) 
     buffers |= {p.buffer: widths(program)[node] for node, p in forward.kept.items()}
     buffers |= forward.schedule.widths
     if backward is None:
-        return Plan(program, forward, None, buffers)
+        return Plan(forward, None, buffers)
     # without a gradient of the trace it is that of the states alone, over what was kept for both
-    backward = _backward(program, any(name.startswith("trace.") for name in outer))
+    backward = _backward(program)[any(name.startswith("trace.") for name in outer)]
     gradient = _gradient(program, backward, known | forward.kept, outer)
-    return Plan(program, forward, gradient, buffers | gradient.schedule.widths)
+    return Plan(forward, gradient, buffers | gradient.schedule.widths)
 
 
 def _given(program: Program) -> dict[Node, Place]:
     """What memory holds before any step."""
-    modes = {"input": "sequence", "state": "previous", "vector": "shared", "bias": "shared"}
+    modes = {
+        "input": "sequence",
+        "state": "previous",
+        "vector": "shared",
+        "bias": "shared",
+    }
     return {n: Place(modes[n.op], (n.op, n.block)) for n in program.nodes if n.op in modes}
 
 
@@ -225,7 +227,10 @@ def _forward(
 
 
 def _reuse(
-    found: Schedule, known: Mapping[Node, Place], kept: Mapping[Node, Place], width: dict[Node, str]
+    found: Schedule,
+    known: Mapping[Node, Place],
+    kept: Mapping[Node, Place],
+    width: dict[Node, str],
 ) -> dict[Place, Place]:
     """Give kept values the places of projections that are read no more, and say which."""
     idle = {
@@ -252,7 +257,10 @@ def _reuse(
 
 
 def _gradient(
-    program: Program, backward: Backward, known: dict[Node, Place], outer: frozenset[str]
+    program: Program,
+    backward: Backward,
+    known: dict[Node, Place],
+    outer: frozenset[str],
 ) -> Gradient:
     results = zip(program.states, program.results, strict=True)
     known = known | {node: Place("sequence", ("state", state)) for state, node in results}
@@ -354,6 +362,3 @@ def _backward_widths(program: Program, roots: Iterable[Node]) -> dict[Node, str]
     for root in roots:
         visit(root)
     return found
-
-
-__all__ = ["Forward", "Gradient", "Place", "Plan", "Stage", "plan", "supports"]
