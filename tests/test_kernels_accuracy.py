@@ -72,14 +72,14 @@ def _oracle(layer: nn.RNNBase, leaves: list[Tensor]) -> dict[str, Tensor]:
         return _numbers(copy.deepcopy(layer).double(), [leaf.double() for leaf in leaves])
 
 
-def _floor(exact: Tensor) -> float:
+def _floor(exact: Tensor, units: int) -> float:
     """What no kernel is asked to be better than.
 
     A number that torch happens to give exactly would leave no room for the rounding of our own:
     one unit in the last place of the tensor's largest number. Inside the kernel what is no normal
-    number is zero: the smallest normal one.
+    number is zero: the smallest normal one, for each unit that a product sums over.
     """
-    return max(FINE.eps * exact.abs().max().item(), FINE.tiny)
+    return max(FINE.eps * exact.abs().max().item(), units * FINE.tiny)
 
 
 def _assert_as_near(ours: nn.RNNBase, theirs: nn.RNNBase, leaves: list[Tensor]) -> None:
@@ -88,7 +88,7 @@ def _assert_as_near(ours: nn.RNNBase, theirs: nn.RNNBase, leaves: list[Tensor]) 
     far: list[str] = []
     for name, true in exact.items():
         own, torchs = ((n[name].double() - true).abs().max().item() for n in (found, other))
-        if not own <= max(MOST * torchs, _floor(true)):
+        if not own <= max(MOST * torchs, _floor(true, ours.hidden_size)):
             far.append(f"{name}: {own:.3e}, torch.nn {torchs:.3e}, {own / torchs:.2f} times")
     assert not far, "; ".join(far)
 
@@ -108,7 +108,7 @@ def test_saturated_numbers_are_as_near_as_torch_s(name: str, size: Size) -> None
 
 @every_size
 @pytest.mark.parametrize("state", [1.0, 1e-38])
-@pytest.mark.parametrize("bias", [-20.0, -85.0, -100.0])
+@pytest.mark.parametrize("bias", [-85.0, -100.0])
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
 def test_states_that_fade_away_are_as_near_as_torch_s(
     name: str, bias: float, state: float, size: Size
@@ -117,16 +117,25 @@ def test_states_that_fade_away_are_as_near_as_torch_s(
     units = size[-1]
     for layer in (ours, theirs):
         with torch.no_grad():
-            layer.bias_ih_l0[units : 2 * units] = bias  # the forget gate, the update gate
+            # the forget gate, the update gate
+            getattr(layer, "bias_ih_l0")[units : 2 * units] = bias  # noqa: B009
     x, *states = _leaves(name, size)
     _assert_as_near(ours, theirs, [x, *(state * s for s in states)])
 
 
+# not relu: at its kink the gradient jumps, where a state is lost as the oracle's is not
 @every_size
-@every_layer
-def test_states_near_the_smallest_number_are_as_near_as_torch_s(name: str, size: Size) -> None:
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
+def test_states_that_end_below_normal_numbers_are_as_near_as_torch_s(name: str, size: Size) -> None:
+    ours, theirs = _pair(name, size)
+    for layer in (ours, theirs):
+        for parameter, value in layer.named_parameters():
+            if parameter.startswith("bias"):
+                nn.init.zeros_(value)
     x, *states = _leaves(name, size)
-    _assert_as_near(*_pair(name, size), [x, *(1e-38 * s for s in states)])
+    leaves = [0 * x, *(1e-30 * s for s in states)]  # halved by each step, or nearly
+    assert 0 < _oracle(ours, leaves)["h"].abs().max() < FINE.tiny
+    _assert_as_near(ours, theirs, leaves)
 
 
 def _break_input(leaves: list[Tensor], value: float) -> None:

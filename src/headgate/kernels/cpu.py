@@ -133,26 +133,27 @@ class _Scan(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         layout, runner = call.layout(x), call.runner(tensors)
         states = tuple(layout.sort(s.detach()) for s in tensors[: len(call.program.states)])
-        packed = layout.pack(x.detach())
+        padded = x.detach()
         shown = [call.buffer(name) for name in (call.program.states[0], *call.series)]
-        rooms = {buffer: layout.room(runner.size(buffer), like=packed) for buffer in shown}
+        rooms = {buffer: layout.room(runner.size(buffer), like=padded) for buffer in shown}
         for buffer in _kept(call, runner.plan):
             if buffer not in rooms:
-                rooms[buffer] = (
-                    None,
-                    packed.new_empty(len(packed), runner.size(buffer)),
-                )
-        starts = [states]
-        for span in call.spans(layout, runner):
+                room = padded.new_empty(layout.places[-1], runner.size(buffer))
+                rooms[buffer] = (None, room)
+        spans = call.spans(layout, runner)
+        starts = [state.new_empty(len(spans) + 1, *state.shape) for state in states]
+        for start, state in zip(starts, states, strict=True):
+            start[0] = state
+        for number, span in enumerate(spans):
             given = {buffer: rows[span.slice] for buffer, (_, rows) in rooms.items()}
-            values = runner.forward(packed[span.slice], starts[-1], span, given)
-            rows = (values.rows["state", name] for name in call.program.states)
-            after = (span.last(*pair) for pair in zip(rows, starts[-1], strict=True))
-            starts.append(tuple(after))
+            before = tuple(start[number] for start in starts)
+            values = runner.forward(span.pack(padded), before, span, given)
+            for name, start in zip(call.program.states, starts, strict=True):
+                start[number + 1] = span.last(values.rows["state", name], start[number])
         # what is returned is no view, so that its user may change it in place
-        whole = {b: rows if padded is None else padded for b, (padded, rows) in rooms.items()}
+        whole = {b: rows if own is None else own for b, (own, rows) in rooms.items()}
         outputs = [layout.pad(whole[b]) if rooms[b][0] is None else whole[b] for b in shown]
-        last = [layout.unsort(state) for state in starts[-1]]
+        last = [layout.unsort(start[-1].clone()) for start in starts]
         if call.grad:
             # an output is kept as itself: a view of it and the graph would keep each other alive
             ctx.layout = layout
@@ -182,12 +183,12 @@ def _save(
     call: _Call,
     inputs: tuple[Tensor, ...],
     whole: Mapping[tuple[str, str], Tensor],
-    starts: list[tuple[Tensor, ...]],
+    starts: list[Tensor],
 ) -> None:
     """Keep for the gradient: the inputs; the buffers, or with checkpoints the states alone."""
     kept: dict[Any, Tensor] = {}
     if call.checkpoint:
-        kept |= {(i, s): t for i, start in enumerate(starts[:-1]) for s, t in enumerate(start)}
+        kept |= dict(zip(call.program.states, starts, strict=True))
     else:
         wanted = _kept(call, plan(call.program, grad=True, traced=call.trace))
         kept |= {buffer: whole[buffer] for buffer in wanted}
@@ -205,12 +206,12 @@ class _Backward:
         self.wanted = ctx.needs_input_grad[1:]
         self.kept = dict(zip(ctx.keys, saved[ctx.inputs :], strict=True))
         self.layout: Layout = ctx.layout
-        self.packed = self.layout.pack(self.x.detach())
         names = self.call.program.states
         series = [names[0], *self.call.series]
         given = dict(zip(series, (grads[0], *grads[1 + len(names) :]), strict=True))
-        self.runner = self.call.runner(tuple(tensors), self._outer_names(given))
-        self.outer = self._outer(given)
+        seeds = {name if name in names else f"trace.{name}": grad for name, grad in given.items()}
+        self.outer = self._outer(seeds)
+        self.runner = self.call.runner(tuple(tensors), frozenset(self.outer))
         self.states = tuple(self.layout.sort(state.detach()) for state in tensors[: len(names)])
         last = zip(names, self.states, grads[1 : 1 + len(names)], strict=True)
         wanted = zip(self.runner.weights.items(), self.wanted[1 + len(names) :], strict=True)
@@ -219,66 +220,43 @@ class _Backward:
             {name: self._later(state, grad) for name, state, grad in last},
         )
 
-    def _outer_names(self, given: Mapping[str, Tensor | None]) -> frozenset[str]:
-        """The names of a plan: each state with a gradient, and all named values or none."""
-        states = self.call.program.states
-        named = [name for name in given if name not in states]
-        found = {name for name in states if given.get(name) is not None}
-        if any(given[name] is not None for name in named):
-            found |= {f"trace.{name}" for name in named}
-        return frozenset(found)
+    def _outer(self, seeds: Mapping[str, Tensor | None]) -> dict[str, Tensor | None]:
+        """Each state with a gradient, and all named values or none: None stands for zeros."""
+        found: dict[str, Tensor | None] = {n: g for n, g in seeds.items() if g is not None}
+        traced = any(name not in self.call.program.states for name in found)
+        named = {n: g for n, g in seeds.items() if n not in self.call.program.states}
+        return found | named if traced else found
 
-    def _outer(self, given: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
-        outer: dict[str, Tensor] = {}
-        for name, grad in given.items():
-            if grad is not None:
-                outer[self._seed(name)] = self.layout.pack(grad)
-            elif name not in self.call.program.states:
-                size = self.runner.size(("trace", name))
-                outer[self._seed(name)] = self.packed.new_zeros(len(self.packed), size)
-        return outer
-
-    def _seed(self, name: str) -> str:
-        return name if name in self.call.program.states else f"trace.{name}"
+    def _packed(self, name: str, grad: Tensor | None, span: Span) -> Tensor:
+        if grad is not None:
+            return span.pack(grad)
+        size = self.runner.size(("trace", name.removeprefix("trace.")))
+        return self.x.new_zeros(span.slice.stop - span.slice.start, size)
 
     def _later(self, state: Tensor, grad: Tensor | None) -> Tensor:
         return torch.zeros_like(state) if grad is None else self.layout.sort(grad).clone()
 
     def run(self) -> list[Tensor | None]:
-        pieces: list[Tensor] = []
-        spans = list(enumerate(self.call.spans(self.layout, self.runner)))
-        for number, span in reversed(spans):
-            packed = self.packed[span.slice]
+        padded, rows = self.layout.room(self.x.shape[2], like=self.x)
+        for number, span in reversed(list(enumerate(self.call.spans(self.layout, self.runner)))):
+            packed = span.pack(self.x.detach())
             values = self._values(number, span, packed)
-            outer = {name: rows[span.slice] for name, rows in self.outer.items()}
+            outer = {name: self._packed(name, grad, span) for name, grad in self.outer.items()}
             d = self.runner.backward(packed, values, span, outer, self.grads)
-            pieces += [self._input(d)] if self.wanted[0] else []
-        x = self._whole(pieces) if self.wanted[0] else None
+            if self.wanted[0]:
+                self.runner.input_gradient(d, rows[span.slice])
+        x = self.layout.pad(rows) if padded is None else padded
         states = [self.layout.unsort(grad) for grad in self.grads.states.values()]
         weights = [self.grads.weights.get(name) for name in self.call.names]
         found = [x, *states, *weights]
         return [grad if want else None for grad, want in zip(found, self.wanted, strict=True)]
 
-    def _whole(self, pieces: list[Tensor]) -> Tensor:
-        """Put the spans' gradients of the input, the last step's first, into a padded batch."""
-        if not pieces:  # no row has a step
-            return torch.zeros_like(self.x)
-        ordered = pieces if self.layout.reverse else pieces[::-1]
-        return self.layout.pad(ordered[0] if len(ordered) == 1 else torch.cat(ordered))
-
-    def _input(self, d: Tensor) -> Tensor:
-        """The gradient of the input, [R, M], from those of its projections."""
-        if "weight_ih" not in self.runner.weights:
-            return d.new_zeros(len(d), self.packed.shape[1])
-        return self.runner.input_gradient(d)
-
     def _values(self, number: int, span: Span, packed: Tensor) -> Values:
         """What the forward run left, or leaves when it is run again from a checkpoint."""
         if not self.call.checkpoint:
             return self._kept(span)
-        count = len(self.call.program.states)
-        start = tuple(self.kept[number, state] for state in range(count))
-        return self.runner.forward(packed, start, span, {})
+        before = tuple(self.kept[state][number] for state in self.call.program.states)
+        return self.runner.forward(packed, before, span, {})
 
     def _kept(self, span: Span) -> Values:
         flat = {b: rows.view(-1, rows.shape[-1]) for b, rows in self.kept.items()}

@@ -75,18 +75,6 @@ class Layout:
         used[self.index] = True
         return torch.nonzero(~used)[:, 0]
 
-    def pack(self, padded: Tensor) -> Tensor:
-        """Pack a padded batch.
-
-        Args:
-            padded: [T, B, N].
-
-        Returns:
-            The rows, [R, N], contiguous.
-        """
-        flat = padded.reshape(-1, padded.shape[-1])
-        return flat.contiguous() if self.index is None else flat.index_select(0, self.index)
-
     def pad(self, packed: Tensor) -> Tensor:
         """Put packed rows back into a padded batch.
 
@@ -177,6 +165,20 @@ class Span:
     def active(self) -> int:
         """The rows of its first step, which has the most."""
         return self.layout.places[self.begin + 1] - self.layout.places[self.begin]
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """Pack the steps of a span.
+
+        Args:
+            padded: the whole batch, [T, B, N].
+
+        Returns:
+            The rows, [R, N], contiguous.
+        """
+        units = padded.shape[-1]
+        if self.layout.index is None:
+            return padded[self.begin : self.end].reshape(-1, units).contiguous()
+        return padded.reshape(-1, units).index_select(0, self.layout.index[self.slice])
 
     def before(self, series: Tensor, initial: Tensor) -> Tensor:
         """Give the state before a span.

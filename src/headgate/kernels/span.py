@@ -80,10 +80,18 @@ class Runner:
         self.doubles = self.dtype == torch.float64
         self.bytes = self.dtype.itemsize
         self.inputs = len(weights["weight_ih"]) if "weight_ih" in weights else 0
+        self._rooms: dict[Buffer, Tensor] = {}
 
     def size(self, buffer: Buffer) -> int:
         """Give the units of a buffer."""
         return self.inputs if buffer == INPUTS else self.geometry.sizes[self.plan.widths[buffer]]
+
+    def _room(self, buffer: Buffer, count: int, size: int) -> Tensor:
+        """Give rows that one span leaves and the next overwrites: new ones would scatter."""
+        room = self._rooms.get(buffer)
+        if room is None or len(room) < count:
+            room = self._rooms[buffer] = torch.empty(count, size, dtype=self.dtype)
+        return room[:count]
 
     def forward(
         self,
@@ -101,7 +109,7 @@ class Runner:
             given: memory for some of the buffers.
 
         Returns:
-            Every buffer.
+            Every buffer; those not given are overwritten by the next span.
         """
         rows = dict(given)
         if "weight_ih" in self.weights:
@@ -110,13 +118,13 @@ class Runner:
         for place in places:
             kind, _ = place.buffer
             if place.mode == "sequence" and kind != "input" and place.buffer not in rows:
-                rows[place.buffer] = x.new_empty(len(x), self.size(place.buffer))
+                rows[place.buffer] = self._room(place.buffer, len(x), self.size(place.buffer))
         values = Values(rows, states)
         self._run(self.plan.forward.schedule, self._addresses(values), span, backward=False)
         return values
 
     def _project(self, x: Tensor, room: Tensor | None) -> Tensor:
-        room = x.new_empty(len(x), self.inputs) if room is None else room
+        room = self._room(INPUTS, len(x), self.inputs) if room is None else room
         return _multiply(
             x,
             self.weights["weight_ih"],
@@ -125,17 +133,17 @@ class Runner:
             transposed=True,
         )
 
-    def input_gradient(self, d: Tensor) -> Tensor:
+    def input_gradient(self, d: Tensor, result: Tensor) -> None:
         """Give the gradient of the input from those of all its projections.
 
         Args:
             d: what ``backward`` gave, [R, …].
-
-        Returns:
-            [R, M].
+            result: where the gradient goes, [R, M].
         """
-        weight = self.weights["weight_ih"]
-        return _multiply(d, weight, None, d.new_empty(len(d), weight.shape[1]), transposed=False)
+        if self.inputs:
+            _multiply(d, self.weights["weight_ih"], None, result, transposed=False)
+        else:
+            result.zero_()
 
     def _addresses(self, values: Values) -> Addresses:
         """Give the rows that each mode finds in each buffer."""
@@ -181,13 +189,16 @@ class Runner:
             grads: what the results are added to; a weight that is absent is not wanted.
 
         Returns:
-            The gradients of all projections side by side, then of other matmuls, [R, …].
+            The gradients of all projections side by side, then of other matmuls, [R, …]; the
+            next span overwrites them.
         """
         gradient = self.plan.gradient
         assert gradient is not None
         layout = gradient_rows(self.plan, self.geometry)
-        make = torch.zeros if gradient.missing else torch.empty
-        whole = make(len(x), layout.width, dtype=self.dtype)
+        whole = self._room(("gradient", ""), len(x), layout.width)
+        for block in gradient.missing:
+            column = layout.columns["gradient", f"input.{block}"]
+            whole[:, column : column + self.geometry.blocks["input", block].rows] = 0
         rows = self._operand_rows(gradient, values, len(x))
         found = self._addresses(values) | {
             ("sequence", buffer): (
@@ -223,7 +234,7 @@ class Runner:
             place.buffer for _, place, _ in gradient.products if place.mode == "sequence"
         )
         return {
-            buffer: torch.empty(count, self._scheduled(gradient.schedule, buffer), dtype=self.dtype)
+            buffer: self._room(buffer, count, self._scheduled(gradient.schedule, buffer))
             for buffer in buffers
             if buffer[0] == "operand"
         }
