@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import headgate as hg
 from headgate.equations import Equation, equation
-from headgate.kernels import cpu, native, using
+from headgate.kernels import cpu, native, scan, using
 from headgate.kernels.span import code_of
 from headgate.layers import Recurrent
 from headgate.program import Program, trace
@@ -217,6 +217,13 @@ def test_torch_s_transforms_give_the_reference_s_values() -> None:
     with using("reference"):
         expected = everything()
     assert_equal(everything(), expected, "gradient")
+
+
+def test_a_cell_without_parameters_runs_all_the_same() -> None:
+    program = trace(Equation(lambda h: torch.tanh(h)))
+    h = draw(2, 3)
+    found = scan(program, draw(4, 2, 1), {}, (h,))
+    assert_equal(found.outputs[1], h.tanh().tanh(), "output")
 
 
 def test_only_what_is_wanted_has_a_gradient() -> None:

@@ -70,18 +70,18 @@ struct Tile {
       case Mode::rolling:
         return {data + row * view.stride + unit, view.stride};
       case Mode::shared:
-        return {data + unit, 0};
-      case Mode::summed:
+      case Mode::summed:  // which sum_rows finds by itself
         break;
     }
-    return {data + thread * view.stride + unit, 0};
+    return {data + unit, 0};
   }
 };
 
 template <class T>
 inline void load_rows(Tile<T>& tile, const Instruction& code) {
   const Rows<T> from = tile.rows_of(tile.job->views[code.left]);
-  if (tile.units % lanes<T> == 0) {  // whole vectors are read where they lie
+  // whole vectors are read where they lie, unless a store comes before their last use
+  if (tile.units % lanes<T> == 0 && !code.right) {
     tile.registers[code.target] = from;
     return;
   }
@@ -107,9 +107,11 @@ inline void store_rows(const Tile<T>& tile, const Instruction& code) {
   }
 }
 
+// In double precision: a sum over all rows and steps would lose digits in single.
 template <class T>
 inline void sum_rows(const Tile<T>& tile, const Instruction& code) {
-  T* target = tile.rows_of(tile.job->views[code.target]).data;
+  const View& view = tile.job->views[code.target];
+  double* target = static_cast<double*>(view.data) + tile.thread * view.stride + tile.unit;
   const Rows<T> from = tile.registers[code.left];
   for (int r = 0; r < tile.rows; ++r) {
     for (int j = 0; j < tile.units; ++j) target[j] += from.data[r * from.stride + j];
@@ -192,7 +194,7 @@ void fetch(const Tile<T>& tile, int begin, int end) {
     const bool loads = code.operation == kLoad;
     if (!loads && code.operation != kStore) continue;
     const View& view = tile.job->views[loads ? code.left : code.target];
-    if (view.mode == Mode::shared) continue;
+    if (view.mode == Mode::shared || view.mode == Mode::summed) continue;
     const Rows<T> rows = tile.rows_of(view);
     for (int r = 0; r < tile.rows; ++r) {
       const T* row = rows.data + r * rows.stride;

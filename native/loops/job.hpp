@@ -14,7 +14,7 @@ enum class Mode : int {
   previous,  // the row of the step before; of the initial state before the first step
   rolling,   // one row for each row of the batch, overwritten at each step
   shared,    // one row for all: a vector of parameters
-  summed,    // added up over rows and steps, one row for each thread
+  summed,    // added up over rows and steps as doubles, one row for each thread
 };
 
 struct View {

@@ -70,9 +70,10 @@ HEADGATE_UNARY_OPERATION(softsign, a / (T(1) + absolute<T>(a)))
 HEADGATE_UNARY_OPERATION(softplus, select<T>(a > T(kSoftplusThreshold), a,
                                              functions::log1p<T>(functions::exp<T>(a))))
 
-// The derivative of relu with its middle at the kink; NaN stays.
-HEADGATE_UNARY_OPERATION(step, select<T>(a > T(0), broadcast<T>(T(1)),
-                                         select<T>(a < T(0), Vec<T>{}, a + T(0.5))))
+// The derivative of relu with its middle at the kink; NaN is neither below nor at zero.
+HEADGATE_UNARY_OPERATION(step, select<T>(a < T(0), Vec<T>{},
+                                         select<T>(a == T(0), broadcast<T>(T(0.5)),
+                                                   broadcast<T>(T(1)))))
 
 // 0 for NaN, as torch's.
 HEADGATE_UNARY_OPERATION(sign, select<T>(a > T(0), broadcast<T>(T(1)),

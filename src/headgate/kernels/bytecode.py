@@ -76,6 +76,10 @@ class _StageEncoder:
         self.register: dict[Node, int] = {}
         self.free: list[int] = []
         self.uses: dict[Node, int] = {}
+        # a load that is stored again needs memory of its own, if a store may come before
+        stored = {node for node, _ in stage.stores}
+        read = {place for node, place in stage.loads.items() if node in stored}
+        self.overwritten = read.intersection(place for _, place in stage.stores)
         for node in stage.nodes:
             for operand in node.operands:
                 self.uses[operand] = self.uses.get(operand, 0) + 1
@@ -86,9 +90,10 @@ class _StageEncoder:
         products = [self._product(node) for node in self.stage.matmuls]
         for node in self.stage.nodes:
             self._compute(node)
-        for node, place in self.stage.stores:
+        # all are found before any is stored: a store may overwrite what another one reads
+        sources = [self._find(node) for node, _ in self.stage.stores]
+        for (_, place), source in zip(self.stage.stores, sources, strict=True):
             kind = "sum" if place.mode == "summed" else "store"
-            source = self._find(node)
             self._emit(kind, _number(self.tables.places, place), source)
         return _number(self.tables.widths, self.stage.width), products, self.code
 
@@ -120,12 +125,14 @@ class _StageEncoder:
     def _find(self, node: Node) -> int:
         """The register of a value; one that lies in memory is loaded at its first use."""
         if node not in self.register:
-            place = _number(self.tables.places, self.stage.loads[node])
-            self._emit("load", self._take(node), place)
+            place = self.stage.loads[node]
+            own = place in self.overwritten
+            number = _number(self.tables.places, place)
+            self._emit("load", self._take(node), number, int(own))
         return self.register[node]
 
-    def _emit(self, name: str, target: int, left: int) -> None:
-        self.code.append((native.operations()[name], target, left, 0))
+    def _emit(self, name: str, target: int, left: int, right: int = 0) -> None:
+        self.code.append((native.operations()[name], target, left, right))
 
     def _take(self, node: Node) -> int:
         if not self.free:

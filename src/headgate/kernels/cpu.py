@@ -15,6 +15,7 @@ from headgate.kernels.layout import Layout, Span
 from headgate.kernels.protocol import Run
 from headgate.kernels.span import INPUTS, Gradients, Runner, Values
 from headgate.program.graph import Program
+from headgate.program.parameters import parameters
 from headgate.program.plan import Plan, plan, supports
 
 _NEAR = 8 * 2**20  # bytes of projections in a span: they stay in the last cache
@@ -34,7 +35,7 @@ def serves(program: Program, *tensors: Tensor) -> bool:
     plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
     real = dtype in (torch.float32, torch.float64)
     ours = native.available and not torch.is_autocast_enabled("cpu")
-    return plain and real and ours and supports(program)
+    return plain and real and ours and bool(parameters(program)) and supports(program)
 
 
 def run(  # noqa: PLR0913 - a run in time is the things that define it

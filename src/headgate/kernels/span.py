@@ -27,6 +27,7 @@ from headgate.program.schedule import Place, Schedule
 _MODES = {"sequence": 0, "previous": 1, "rolling": 2, "shared": 3, "summed": 4}
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
+_SUMMED = 64  # rows: the sums of so many are added up in turn
 INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
 
 # Where a view begins: the first number, from row to row, and both again for the initial state.
@@ -212,8 +213,9 @@ class Runner:
         found |= {("sequence", buffer): _address(t) for buffer, t in rows.items()}
         found |= {("sequence", ("outer", name)): _address(t) for name, t in outer.items()}
         found |= {("rolling", ("later", n)): _address(t) for n, t in grads.states.items()}
+        threads = torch.get_num_threads()
         sums = {
-            kind: whole.new_zeros(torch.get_num_threads(), self.geometry.blocks[kind].rows)
+            kind: torch.zeros(threads, self.geometry.blocks[kind].rows, dtype=torch.float64)
             for kind in gradient.sums
         }
         found |= {("summed", ("sum", f"{k}.{b}")): _address(t) for (k, b), t in sums.items()}
@@ -222,7 +224,7 @@ class Runner:
             block = self.geometry.blocks[kind]
             if block.name in grads.weights:
                 own = grads.weights[block.name][block.row : block.row + block.rows]
-                own.add_(tensor.sum(0))
+                own.add_(tensor.sum(0).to(own.dtype))
         self._weight_gradients(
             x, whole, layout, Values(values.rows | rows, values.states), span, grads
         )
@@ -261,10 +263,10 @@ class Runner:
             target = grads.weights[block.name][block.row : block.row + block.rows]
             d = whole[:, product.column : product.column + block.rows]
             for part, operand in operands[place]:
-                target.addmm_(d[part].t(), operand)
+                _add_product(target, d[part], operand)
         own = whole[:, : self.inputs]
         if "weight_ih" in grads.weights:
-            grads.weights["weight_ih"].addmm_(own.t(), x)
+            _add_product(grads.weights["weight_ih"], own, x)
         if "bias" in grads.weights:
             grads.weights["bias"].add_(own.sum(0))
 
@@ -316,6 +318,13 @@ class Runner:
         address = weight.data_ptr() + block.row * columns * self.bytes
         depth, width = (columns, rows) if forward else (rows, columns)
         return address, columns, depth, width, forward
+
+
+def _add_product(target: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add leftᵀ right, in blocks of rows: one long sum in single precision loses digits."""
+    blocks = zip(left.split(_SUMMED), right.split(_SUMMED), strict=True)
+    for some, others in blocks:
+        target.addmm_(some.t(), others)
 
 
 def _multiply(
