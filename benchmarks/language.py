@@ -31,7 +31,7 @@ RATE, CLIP, RANGE = 0.5, 5.0, 0.1  # of the learning, the gradient's norm, the f
 BLOCK = 20  # batches of a contestant before the next one's turn
 BUDGET = Budget(least=5, most=5, seconds=0.0, slow=math.inf)  # every round to the end: losses
 CLOSE = 1e-3  # of a loss near 7: what sums in another order come to within so many batches
-CHUNK = 100  # rows whose logits the fused loss holds at once
+CHUNK = 200  # rows whose logits the fused loss holds at once
 WORDS = ROWS * STEPS  # of a batch
 
 State = Any  # the hidden state, for an LSTM (h, c)

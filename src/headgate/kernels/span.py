@@ -27,7 +27,7 @@ from headgate.program.schedule import Place, Schedule
 _MODES = {"sequence": 0, "previous": 1, "rolling": 2, "shared": 3, "summed": 4}
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
-_SUMMED = 64  # rows: the sums of so many are added up in turn
+_NEAR = 2**18  # bytes of a weight that stays in the second cache
 INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
 
 # Where a view begins: the first number, from row to row, and both again for the initial state.
@@ -321,9 +321,12 @@ class Runner:
 
 
 def _add_product(target: Tensor, left: Tensor, right: Tensor) -> None:
-    """Add leftᵀ right, in blocks of rows: one long sum in single precision loses digits."""
-    blocks = zip(left.split(_SUMMED), right.split(_SUMMED), strict=True)
-    for some, others in blocks:
+    """Add leftᵀ right, in blocks of rows: one long sum in single precision loses digits.
+
+    A block reads and writes the whole target, so that they are longer where that is far away.
+    """
+    rows = 64 if target.numel() * target.element_size() <= _NEAR else 256
+    for some, others in zip(left.split(rows), right.split(rows), strict=True):
         target.addmm_(some.t(), others)
 
 
