@@ -24,7 +24,9 @@ from headgate.kernels import cpu, native, scan, using
 from headgate.kernels.span import code_of
 from headgate.layers import Recurrent
 from headgate.program import Program, trace
-from headgate.program.plan import plan
+from headgate.program.derivatives import BACKWARD
+from headgate.program.operations import OPERATIONS
+from headgate.program.plan import ROW_OPERATIONS, plan
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the native part is not built")
 
@@ -73,6 +75,10 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def test_every_operation_but_those_over_a_row_is_native() -> None:
+    assert {*OPERATIONS, *BACKWARD} - ROW_OPERATIONS <= native.operations().keys()
 
 
 @every_case
