@@ -220,15 +220,19 @@ class Runner:
         }
         found |= {("summed", ("sum", f"{k}.{b}")): _address(t) for (k, b), t in sums.items()}
         self._run(gradient.schedule, found, span, backward=True)
+        self._add_sums(sums, grads)
+        self._weight_gradients(
+            x, whole, layout, Values(values.rows | rows, values.states), span, grads
+        )
+        return whole
+
+    def _add_sums(self, sums: Mapping[tuple[str, str], Tensor], grads: Gradients) -> None:
+        """Add up what each thread has summed for each vector."""
         for kind, tensor in sums.items():
             block = self.geometry.blocks[kind]
             if block.name in grads.weights:
                 own = grads.weights[block.name][block.row : block.row + block.rows]
                 own.add_(tensor.sum(0).to(own.dtype))
-        self._weight_gradients(
-            x, whole, layout, Values(values.rows | rows, values.states), span, grads
-        )
-        return whole
 
     def _operand_rows(self, gradient: Gradient, values: Values, count: int) -> dict[Buffer, Tensor]:
         """Make room for the operands that are computed again."""

@@ -257,10 +257,7 @@ def _reuse(
 
 
 def _gradient(
-    program: Program,
-    backward: Backward,
-    known: dict[Node, Place],
-    outer: frozenset[str],
+    program: Program, backward: Backward, known: dict[Node, Place], outer: frozenset[str]
 ) -> Gradient:
     results = zip(program.states, program.results, strict=True)
     known = known | {node: Place("sequence", ("state", state)) for state, node in results}
@@ -291,12 +288,8 @@ def _gradient(
         if node.op == "matmul" and node in places
     ]
     missing = tuple(b for b in program.blocks("input") if ("gradient", f"input.{b}") not in own)
-    return Gradient(
-        Schedule(found.stages, found.operands, found.widths | own),
-        products,
-        missing,
-        tuple((leaf.op, leaf.block) for leaf in sums),
-    )
+    stages = Schedule(found.stages, found.operands, found.widths | own)
+    return Gradient(stages, products, missing, tuple((leaf.op, leaf.block) for leaf in sums))
 
 
 class _Seeds:
