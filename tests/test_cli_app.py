@@ -14,7 +14,13 @@ from headgate.cli import app as cli
 from headgate.errors import DataError
 
 SOURCE = str(Path(headgate.__file__).parent.parent)
-CALL = "from headgate.cli import main; main()"
+# Ctrl-C as in a terminal: what a shell starts in the background ignores it, and so do its children.
+CALL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from headgate.cli import main
+main()
+"""
 COMMANDS = ["train", "evaluate", "predict", "translate", "cells", "demo", "bench"]
 
 
