@@ -1,7 +1,7 @@
 """The one table of cells and their options; every law runs over ``CASES``.
 
-A new cell or option is one line of ``OPTIONS``. Its first value is the default; a case is the
-defaults, one option changed, or two.
+A new cell or option is one line of ``OPTIONS``, a new modifier of any cell one of ``MODIFIERS``.
+Its first value is the default; a case is the defaults, one option changed, or two.
 """
 
 from __future__ import annotations
@@ -16,16 +16,22 @@ import torch
 from torch import Tensor
 
 from headgate.layers import Recurrent
+from headgate.program import Program
 
 T, B, M, N = 3, 2, 2, 3
 
 OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "fslstm": {},
     "gru": {
         "activation": ("tanh", "softsign"),
         "reset": ("after", "before"),
         "update": ("keep", "write"),
     },
+    "indrnn": {"activation": ("relu", "tanh")},
+    "janet": {"beta": (1.0, 0.0)},
     "jordan": {"activation": ("tanh", "sigmoid"), "output": (None, 2)},
+    "lem": {"dt": (1.0, 0.5)},
+    "ligru": {"activation": ("relu", "tanh")},
     "lstm": {
         "activation": ("tanh", "linear"),
         "candidate": ("tanh", "sigmoid"),
@@ -35,15 +41,24 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "projection": (None, 2),
     },
     "mgu": {"activation": ("tanh", "silu")},
+    "mlstm": {},
+    "rhn": {"depth": (2, 3), "coupled": (True, False)},
     "rnn": {"activation": ("tanh", "relu")},
+    "sru": {},
 }
 EVERY_CELL: dict[str, tuple[Any, ...]] = {"bias": (True, False)}
+MODIFIERS: dict[str, tuple[Any, ...]] = {
+    "bias": (True, False),
+    "layer_norm": (False, True),
+    "recurrent_dropout": (0.0, 0.4),
+    "zoneout": (0.0, 0.3),
+}
 IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [("lstm", {"forget": False, "coupled": True})]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A cell with some options that are not its defaults; bias is one of them."""
+    """A cell with some options or modifiers that are not its defaults; bias is one of them."""
 
     cell: str
     changed: dict[str, Any] = field(default_factory=dict)
@@ -60,14 +75,21 @@ class Case:
     def id(self) -> str:
         return "-".join([self.cell, *(f"{name}={value}" for name, value in self.changed.items())])
 
+    def program(self) -> Program:
+        """The program in evaluation, modifiers and all."""
+        return self.layer()._program(resets=False)
+
     def layer(self, *, dtype: torch.dtype = torch.float64, **arguments: Any) -> Recurrent:
-        """Build the layer with every parameter drawn, so that no bias is zero."""
+        """Build the layer with every parameter drawn, so that no bias is zero.
+
+        One that draws in training is built for evaluation, so that it runs twice alike.
+        """
         arguments = {"input_size": M, "hidden_size": N, "bias": self.bias} | arguments
         layer = Recurrent(self.cell, **arguments, **self.options).to(dtype)
         with torch.no_grad():
             for parameter in layer.parameters():
                 parameter.normal_(std=0.7)
-        return layer
+        return layer.eval() if NOISY & self.changed.keys() else layer
 
 
 def changes(table: dict[str, tuple[Any, ...]], most: int) -> Iterator[dict[str, Any]]:
@@ -85,12 +107,21 @@ def _possible(case: Case) -> bool:
 
 
 ALL = [Case(cell, c) for cell, own in OPTIONS.items() for c in changes(own | EVERY_CELL, 2)]
+MODIFIED = [Case(cell, c) for cell in OPTIONS for c in changes(MODIFIERS, 2) if c]
+NOISY = {"recurrent_dropout", "zoneout"}
+# nothing is dropped in evaluation; a bias alone is there already
+UNMODIFIED = [case for case in ALL if _possible(case)]
+ALL += [c for c in MODIFIED if "recurrent_dropout" not in c.changed and {"bias"} != set(c.changed)]
 CASES = [case for case in ALL if _possible(case)]
 ALONE = [case for case in CASES if len(case.changed) < 2]
 PLAIN = [case for case in CASES if not case.changed]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 every_option = pytest.mark.parametrize("case", ALONE, ids=[case.id for case in ALONE])
+every_unmodified_case = pytest.mark.parametrize(
+    "case", UNMODIFIED, ids=[case.id for case in UNMODIFIED]
+)
+every_modifier = pytest.mark.parametrize("case", MODIFIED, ids=[case.id for case in MODIFIED])
 every_cell = pytest.mark.parametrize("case", PLAIN, ids=[case.id for case in PLAIN])
 every_dtype = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["f64", "f32"])
 

@@ -9,15 +9,20 @@ import torch
 from tests.tolerances import assert_equal
 from torch import nn
 
-from headgate.bench import grid, ragged, trace, variants
+from headgate.bench import cells, grid, own, ragged, trace, variants
 from headgate.bench.columns import Column, heading, line
+from headgate.bench.layers import SECTIONS
 from headgate.bench.peak import product
 from headgate.bench.plan import Plan, Record
 from headgate.bench.rivals import problem
 from headgate.bench.section import over
 from headgate.bench.sizes import Sizes
 from headgate.bench.timing import Budget, Contestant, Times
-from headgate.equations import CELLS
+from headgate.equations import CELLS, Equation, equation
+from headgate.layers import stack
+from headgate.program import Program, eager
+from headgate.program import trace as trace_equation
+from headgate.program.identity import match
 
 ONCE = Budget(least=1, most=1, seconds=0.0)
 PLAN = Plan(budget=ONCE)
@@ -133,6 +138,93 @@ def test_half_is_half_of_the_units() -> None:
     assert layer.output_size == 3
 
 
+def test_every_cell_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "_record", lambda plan, each, sizes: {"variant": str(each)})
+    names = [record["variant"] for record in cells.measure(PLAN, SMALL)]
+    assert names == [str(each) for cell in CELLS for each in cells.modified(cell)]
+    assert {"lstm", "gru zoneout", "lstm layer_norm recurrent_dropout", "mgu"} < set(names)
+
+
+def test_cells_are_measured_beside_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "MODIFIED", ("gru",))
+    records = list(cells.measure(Plan(cells=frozenset({"gru", "mgu"}), budget=ONCE), SMALL))
+    assert {"mgu", "gru", "gru layer_norm zoneout"} < {record["variant"] for record in records}
+    for record in records:
+        assert record["loop_ratio"] == pytest.approx(record["loop_ms"] / record["ours_ms"])
+        assert record["loop_ms"] == pytest.approx(record["times"]["loop@1"]["median_ms"])
+        modified = " " in record["variant"]
+        assert record["loop"] == ("reference" if modified else "eager")
+        if modified:
+            plain = record["times"]["plain@1"]["median_ms"]
+            assert record["relative"] == pytest.approx(record["ours_ms"] / plain)
+        else:
+            assert record["relative"] is None
+
+
+def test_modifiers_stand_alone_and_in_pairs() -> None:
+    found = cells.modified("gru")
+    count = len(cells.MODIFIERS)
+    assert len(found) == 1 + count + count * (count - 1) // 2
+    assert len({str(each) for each in found}) == len(found)
+    assert [str(each) for each in cells.modified("rnn")] == ["rnn"]
+    for each in found:
+        shown = repr(each.layer(SMALL[0]))
+        assert all(label in shown for label in each.labels)
+
+
+def test_the_loop_is_the_equations_own_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        seen.append(1)
+        return step(*arguments, **options)
+
+    step = eager.step
+    monkeypatch.setattr(eager, "step", spy)
+    ours, loop = cells._contestants(cells.Modified("gru"), SMALL[0])
+    ours.call()
+    assert not seen
+    loop.call()
+    assert len(seen) == SMALL[0].steps
+
+
+@pytest.mark.parametrize("each", own.OWN_CELLS, ids=[each.name for each in own.OWN_CELLS])
+def test_an_own_cell_has_the_equations_that_it_says(each: own.Own) -> None:
+    model = trace_equation(equation(each.cell))
+    found = match(trace_equation(Equation(each.step)), model)
+    assert (found is not None) is each.same
+    if found is not None:
+        assert not set(found) & set(found.values())
+
+
+def test_own_cells_are_measured_beside_the_built_in_ones() -> None:
+    records = list(own.measure(PLAN, SMALL))
+    assert [record["own"] for record in records] == [each.name for each in own.OWN_CELLS]
+    for record in records:
+        assert record["relative"] == pytest.approx(record["ours_ms"] / record["builtin_ms"])
+        assert record["first_ms"] > 0
+        if record["same"]:
+            assert record["work"] == 1.0
+    # in units of N · M and N · N with M = 2 and N = 6: four and five blocks beside four and four
+    assert records[-1]["work"] == pytest.approx((4 * 12 + 5 * 36) / (4 * 12 + 4 * 36))
+
+
+def test_a_first_call_finds_everything_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = []
+
+    def spy(program: Program, *arguments: Any, **options: Any) -> Any:
+        programs.append(program)
+        return run(program, *arguments, **options)
+
+    run = stack.scan
+    monkeypatch.setattr(stack, "scan", spy)
+    x = torch.ones(4, 3, 2, requires_grad=True)
+    for _ in range(2):
+        assert own.first_call(own.OWN_CELLS[0], SMALL[0], x, torch.ones(4, 3, 6)) > 0
+    assert len(programs) == 2
+    assert programs[0] is not programs[1]
+
+
 def test_lengths_are_from_a_quarter_to_all_steps_and_repeat() -> None:
     sizes = Sizes(100, 4000, 1, 1)
     lengths = ragged.draw_lengths(sizes)
@@ -184,6 +276,8 @@ def test_trace_has_both_times_and_the_memory_of_each() -> None:
     [
         lambda plan, rows: grid.measure(plan, rows, train=True),
         variants.measure,
+        cells.measure,
+        own.measure,
         ragged.measure,
         trace.measure,
     ],
@@ -204,7 +298,7 @@ def test_without_a_limit_nothing_is_tried_before() -> None:
 
 
 def test_lines_fit_a_terminal_of_a_hundred() -> None:
-    for section in (grid.GRID, grid.INFERENCES, variants.VARIANTS, ragged.RAGGED, trace.TRACE):
+    for section in SECTIONS.values():
         for text in (*section.explained, heading(section.columns), section.title):
             assert len(text) <= 100
         assert sum(column.width + 1 for column in section.columns) <= 101

@@ -19,6 +19,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sizes.ROWS, name, (Sizes(4, 3, 2, 6),))
     few = {"lstm": {"peephole": (True,)}, "gru": {}, "rnn": {}, "mgu": {"activation": ("silu",)}}
     monkeypatch.setattr("headgate.bench.variants.OPTIONS", few)
+    monkeypatch.setattr("headgate.bench.cells.CELLS", few)
+    monkeypatch.setattr("headgate.bench.cells.MODIFIED", ())
     once = Budget(least=1, most=1, seconds=0.0)
     monkeypatch.setattr("headgate.bench.plan.STANDARD", once)
     monkeypatch.setattr("headgate.bench.peak.SIDE", 16)
@@ -50,7 +52,7 @@ def test_sections_and_cells_can_be_picked(capsys: pytest.CaptureFixture[str]) ->
     assert command("bench", "layers", "--sections", "trace, variants", "--cell", "gru,mgu") == 0
     page = capsys.readouterr().out
     assert [section.title in page for section in layers.SECTIONS.values()] == [
-        *(False, True, False, True, False)
+        *(False, True, False, False, False, True, False)
     ]
     assert page.index("trace:") < page.index("variants:")
     assert "mgu activation=silu" in page

@@ -164,7 +164,7 @@ def test_a_foreign_byte_is_placed_and_the_encoding_guessed(
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (["--cell", "grru"], "unknown cell 'grru'; did you mean 'gru'? known: gru, jordan"),
+        (["--cell", "grru"], "unknown cell 'grru'; did you mean 'gru'? known: fslstm, gru"),
         (["--task", "clasify"], "unknown task 'clasify'; did you mean 'classify'?"),
         (["--set", "hiden_size=4"], "unknown setting 'hiden_size'; did you mean 'hidden_size'?"),
         (["--set", "options.rest=x"], "unknown option of the cell 'gru' 'rest'"),

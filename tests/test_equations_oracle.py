@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import log
+from math import log, tanh
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from tests.cases import (
     as_tuple,
     draw,
     draw_states,
-    every_case,
+    every_unmodified_case,
 )
+from tests.oracles import ORACLES, Values
 from tests.tolerances import assert_equal
 from torch import Tensor
 
@@ -26,95 +26,6 @@ from headgate.equations import CELLS
 from headgate.errors import CellError
 from headgate.kernels import using
 from headgate.layers import Recurrent
-
-Values = dict[str, Tensor]
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda a: a,
-    "relu": lambda a: a * (a > 0),
-    "sigmoid": lambda a: 1 / (1 + (-a).exp()),
-    "silu": lambda a: a / (1 + (-a).exp()),
-    "softsign": lambda a: a / (1 + a.abs()),
-    "tanh": lambda a: (a.exp() - (-a).exp()) / (a.exp() + (-a).exp()),
-}
-σ = FUNCTIONS["sigmoid"]
-
-
-class Sums:
-    """W_x x + W_h h + b of each gate, from the stacked weights in the order of the paper's code."""
-
-    def __init__(self, layer: Recurrent, order: list[str]) -> None:
-        weights = {name.removesuffix("_l0"): value for name, value in layer.named_parameters()}
-        self.extra = weights
-        self.x = dict(zip(order, weights["weight_ih"].chunk(len(order)), strict=True))
-        self.h = dict(zip(order, weights["weight_hh"].chunk(len(order)), strict=True))
-        zeros = weights["weight_ih"].new_zeros(len(weights["weight_ih"]))
-        bias = weights.get("bias", zeros).chunk(len(order))
-        self.b = dict(zip(order, bias, strict=True))
-
-    def __call__(self, gate: str, x: Tensor, h: Tensor) -> Tensor:
-        return self.x[gate] @ x + self.h[gate] @ h + self.b[gate]
-
-    def bias(self, name: str) -> Tensor | float:
-        return self.extra.get(name, 0.0)
-
-
-def rnn(layer: Recurrent, o: dict[str, Any], x: Tensor, s: Values) -> Values:
-    h = FUNCTIONS[o["activation"]](Sums(layer, ["hidden"])("hidden", x, s["h"]))
-    return {"hidden": h, "h": h}
-
-
-def jordan(layer: Recurrent, o: dict[str, Any], x: Tensor, s: Values) -> Values:
-    f, sums = FUNCTIONS[o["activation"]], Sums(layer, ["hidden"])
-    own = sums.extra.get("weight_output")  # an output as wide as h is stacked under W_h
-    hidden, out = sums.h["hidden"].chunk(2) if own is None else (sums.h["hidden"], own)
-    h = f(sums.x["hidden"] @ x + hidden @ s["y"] + sums.b["hidden"])
-    y = f(out @ h + sums.bias("bias_output"))
-    return {"hidden": h, "output": y, "y": y}
-
-
-def mgu(layer: Recurrent, o: dict[str, Any], x: Tensor, s: Values) -> Values:
-    sums, h = Sums(layer, ["forget", "candidate"]), s["h"]
-    f = σ(sums("forget", x, h))
-    g = FUNCTIONS[o["activation"]](sums("candidate", x, f * h))
-    return {"forget": f, "candidate": g, "h": (1 - f) * h + f * g}
-
-
-def gru(layer: Recurrent, o: dict[str, Any], x: Tensor, s: Values) -> Values:
-    sums, h = Sums(layer, ["reset", "update", "candidate"]), s["h"]
-    r, u = σ(sums("reset", x, h)), σ(sums("update", x, h))
-    if o["reset"] == "before":
-        a = sums("candidate", x, r * h)
-    else:
-        past = sums.h["candidate"] @ h + sums.bias("bias_candidate")
-        a = sums.x["candidate"] @ x + r * past + sums.b["candidate"]
-    g = FUNCTIONS[o["activation"]](a)
-    new = u * h + (1 - u) * g if o["update"] == "keep" else (1 - u) * h + u * g
-    return {"reset": r, "update": u, "candidate": g, "h": new}
-
-
-def lstm(layer: Recurrent, o: dict[str, Any], x: Tensor, s: Values) -> Values:
-    absent = {"input": o["coupled"], "forget": not o["forget"]}
-    order = [g for g in ("input", "forget", "candidate", "output") if not absent.get(g)]
-    sums, (h, c) = Sums(layer, order), (s["h"], s["c"])
-
-    def gate(name: str, cell: Tensor) -> Tensor:
-        seen = sums.extra[f"vector_{name}"] * cell if o["peephole"] else 0.0
-        return σ(sums(name, x, h) + seen)
-
-    found: Values = {}
-    f = torch.ones_like(c)
-    if o["forget"]:
-        f = found["forget"] = gate("forget", c)
-    i = found["input"] = 1 - f if o["coupled"] else gate("input", c)
-    g = found["candidate"] = FUNCTIONS[o["candidate"]](sums("candidate", x, h))
-    new = f * c + i * g
-    out = found["output"] = gate("output", new)
-    leaving = out * FUNCTIONS[o["activation"]](new)
-    leaving = sums.extra["weight_project"] @ leaving if o["projection"] else leaving
-    return found | {"h": leaving, "c": new}
-
-
-ORACLES = {"gru": gru, "jordan": jordan, "lstm": lstm, "mgu": mgu, "rnn": rnn}
 
 
 def worked(case: Case, layer: Recurrent, x: Tensor, states: tuple[Tensor, ...]) -> Values:
@@ -131,7 +42,7 @@ def worked(case: Case, layer: Recurrent, x: Tensor, states: tuple[Tensor, ...]) 
     return {name: torch.stack([row[name] for row in rows], 1) for name in rows[0]}
 
 
-@every_case
+@every_unmodified_case  # modifiers have their papers in tests/test_layers_modifiers.py
 @torch.no_grad()
 def test_outputs_states_and_gates_are_the_papers(case: Case) -> None:
     layer = case.layer()
@@ -295,6 +206,144 @@ HAND: list[tuple[str, dict[str, Any], dict[str, list[Any]], list[float], list[fl
         [1.0, 0.4],
         [0.6, 0.8],
     ),
+    # h = relu(2·1 + 0.5·3 - 1) = 2.5
+    (
+        "indrnn",
+        {},
+        {"weight_ih": [[2.0]], "bias": [-1.0], "vector_hidden": [0.5], "x": [1.0]},
+        [3.0],
+        [2.5],
+    ),
+    # s = ln 3 - 1 + 1; f = σ(ln 3) = 0.75; i = 1 - σ(ln 3 - ln 3) = 0.5; g = tanh(ln 2) = 0.6
+    # h = 0.75·1 + 0.5·0.6 = 1.05
+    (
+        "janet",
+        {"beta": log(3)},
+        {
+            "weight_ih": [[log(3)], [log(2)]],
+            "weight_hh": [[1.0], [2.0]],
+            "bias": [-1.0, -2.0],
+            "x": [1.0],
+        },
+        [1.0],
+        [1.05],
+    ),
+    # u = σ(ln 3) = 0.75; g = relu(2 + 3·1 - 1) = 4; h = 0.75·1 + 0.25·4 = 1.75
+    (
+        "ligru",
+        {},
+        {
+            "weight_ih": [[log(3)], [2.0]],
+            "weight_hh": [[1.0], [3.0]],
+            "bias": [-1.0, -1.0],
+            "x": [1.0],
+        },
+        [1.0],
+        [1.75],
+    ),
+    # m = (2·1 + 1)·(2·0.5) = 3; i = σ(ln 3 - 3 + 1·3) = 0.75; f = σ(6 - 2·3) = 0.5
+    # g = tanh(ln 2 + 3 - 1·3) = 0.6; o = σ(ln 4 + 6 - 2·3) = 0.8
+    # c = 0.5·2·(ln 3 - 0.45) + 0.75·0.6 = ln 3; h = 0.8·tanh(ln 3) = 0.64
+    (
+        "mlstm",
+        {},
+        {
+            "weight_ih": [[2.0], [log(3)], [6.0], [log(2)], [log(4)]],
+            "weight_hh": [[2.0], [1.0], [-2.0], [-1.0], [-2.0]],
+            "bias": [1.0, -3.0, 0.0, 3.0, 6.0],
+            "x": [1.0],
+        },
+        [0.5, 2 * (log(3) - 0.45)],
+        [0.64, log(3)],
+    ),
+    # t₁ = σ(ln 3 + 1 - 1) = 0.75; g₁ = tanh(ln 2 + 2 - 2) = 0.6; h₁ = 0.75·0.6 + 0.25·1 = 0.7
+    # t₂ = σ(10·0.7 - 7) = 0.5; g₂ = tanh(0.7 + ln 3 - 0.7) = 0.8; h = 0.5·0.8 + 0.5·0.7 = 0.75
+    (
+        "rhn",
+        {},
+        {
+            "weight_ih": [[log(2)], [log(3)]],
+            "weight_hh": [[2.0], [1.0], [1.0], [10.0]],
+            "bias": [-2.0, -1.0],
+            "bias_candidate_2": [log(3) - 0.7],
+            "bias_transform_2": [-7.0],
+            "x": [1.0],
+        },
+        [1.0],
+        [0.75],
+    ),
+    # a carry gate of its own: t = 0.75, g = 0.6, c = σ(ln 4 + 3 - 3) = 0.8; h = 0.45 + 0.8·1
+    (
+        "rhn",
+        {"depth": 1, "coupled": False},
+        {
+            "weight_ih": [[log(2)], [log(3)], [log(4)]],
+            "weight_hh": [[2.0], [1.0], [3.0]],
+            "bias": [-2.0, -1.0, -3.0],
+            "x": [1.0],
+        },
+        [1.0],
+        [1.25],
+    ),
+    # f = σ(ln 3 + 0.5·2 - 1) = 0.75; c = 0.75·2 + 0.25·(5 + 1) = 3; r = σ(ln 4 + 2·2 - 4) = 0.8
+    # h = 0.8·3 + 0.2·(7 + 3) = 4.4, whatever h was
+    (
+        "sru",
+        {},
+        {
+            "weight_ih": [[5.0], [log(3)], [log(4)], [7.0]],
+            "bias": [1.0, -1.0, -4.0, 3.0],
+            "vector_forget": [0.5],
+            "vector_reset": [2.0],
+            "x": [1.0],
+        },
+        [9.0, 2.0],
+        [4.4, 3.0],
+    ),
+    # every gate of the first cell: σ(ln 3) = 0.75, g = 0.8: c₁ = 0.75·c + 0.75·0.8 = ln 3, so that
+    # h₁ = 0.75·0.8 = 0.6. The slow cell: f = i = σ(10·0.6 - 3·2) = 0.5, g = tanh(ln 2) = 0.6,
+    # o = σ(ln 4) = 0.8: c = 0.5·c + 0.3 = ln 3, h = 0.64. The second: f = 0.5, i = 0.75, g = 0.8:
+    # c = 0.5·ln 3 + 0.6; o = 0.75
+    (
+        "fslstm",
+        {},
+        {
+            "weight_ih": [[log(3)], [log(3)], [log(3)], [log(3)]],
+            "weight_hh": [
+                *([1.0], [1.0], [2.0], [1.0]),
+                *([10.0], [10.0], [5.0], [0.0]),
+                *([-3.0], [-3.0], [-1.0], [0.5]),
+                *([1.0], [1.0], [0.0], [25.0]),
+                *([0.0], [5.0], [1.0], [-20.0]),
+            ],
+            "bias": [-1.0, -1.0, -2.0, -1.0],
+            "bias_input_slow": [0.0],
+            "bias_forget_slow": [0.0],
+            "bias_candidate_slow": [log(2) - 1],
+            "bias_output_slow": [log(4) - 1],
+            "bias_input_2": [log(3) - 0.64],
+            "bias_forget_2": [-3.64],
+            "bias_candidate_2": [log(3) - 0.6],
+            "bias_output_2": [log(3) - 4.0],
+            "x": [1.0],
+        },
+        [1.0, (log(3) - 0.6) / 0.75, 2.0, 2 * (log(3) - 0.3)],
+        [0.75 * tanh(0.5 * log(3) + 0.6), 0.5 * log(3) + 0.6, 0.64, log(3)],
+    ),
+    # dt = 0.5: Δᶻ = 0.5·σ(ln 3) = 0.375, Δʸ = 0.5·σ(ln 4) = 0.4; z = 0.625·2 + 0.375·0.8 = 1.55
+    # y = 0.6·1 + 0.4·tanh(ln 2 + 2·1.55 - 3.1) = 0.84
+    (
+        "lem",
+        {"dt": 0.5},
+        {
+            "weight_ih": [[log(3)], [log(4)], [log(3)], [log(2)]],
+            "weight_hh": [[1.0], [2.0], [3.0], [2.0]],
+            "bias": [-1.0, -2.0, -3.0, -3.1],
+            "x": [1.0],
+        },
+        [1.0, 2.0],
+        [0.84, 1.55],
+    ),
 ]
 
 
@@ -320,3 +369,8 @@ def test_one_step_worked_by_hand(
     expected = [torch.full((1, 1, 1), value, dtype=torch.float64) for value in after]
     assert_equal(as_tuple(last), expected, "output")
     assert_equal(outputs, expected[0], "output")
+
+
+def test_a_highway_has_at_least_one_layer() -> None:
+    with pytest.raises(CellError, match=r"depth counts the highway layers.*not 0"):
+        Recurrent("rhn", 1, 1, depth=0)

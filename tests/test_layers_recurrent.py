@@ -18,6 +18,11 @@ from headgate.layers.checks import check_features
 from headgate.program import split
 
 
+def _read(layer: Recurrent) -> set[str]:
+    """The states that the step reads: all but one of an SRU."""
+    return {node.block for node in layer.program.nodes if node.op == "state"}
+
+
 @every_cell
 def test_an_initial_state_that_is_given_is_where_the_layer_starts(case: Case) -> None:
     layer, x = case.layer(num_layers=2), draw(T, B, M)
@@ -25,7 +30,9 @@ def test_an_initial_state_that_is_given_is_where_the_layer_starts(case: Case) ->
     leaves = [state.requires_grad_() for state in states]
     outputs, _ = layer(x, states[0] if len(states) == 1 else states)
     assert (outputs - layer(x)[0]).abs().max() > 1e-3
-    assert all(g.any() for g in torch.autograd.grad(outputs.sum(), leaves))
+    gradients = torch.autograd.grad(outputs.sum(), leaves)
+    for name, gradient in zip(layer.program.states, gradients, strict=True):
+        assert gradient.any() == (name in _read(layer))
 
 
 @every_cell
@@ -35,7 +42,9 @@ def test_a_learned_initial_state_has_a_gradient_and_serves_every_row(case: Case)
     x = draw(T, 1, M).expand(T, 3, M)
     outputs, _ = layer(x)
     outputs.sum().backward()
-    assert all(state.grad is not None and state.grad.any(-1).all() for state in learned)
+    for name, state in zip(layer.program.states, learned, strict=True):
+        assert state.grad is not None
+        assert state.grad.any() == (name in _read(layer))
     given = tuple(state[:, None].expand(-1, 3, -1) for state in learned)
     assert_equal(outputs, layer(x, given)[0], "bits")
     layer.reset_parameters()
@@ -81,11 +90,15 @@ def test_residual_adds_what_goes_into_each_layer_but_the_first(case: Case) -> No
     assert_equal(residual(x)[1], plain(x)[1], "output")
 
 
+NORMS = ("norm_ih", "norm_hh", "norm_state")  # gains begin at one
+
+
 @every_option
 def test_initial_weights_are_those_of_the_papers(case: Case) -> None:
     layer = Recurrent(case.cell, 5, 4, bias=case.bias, num_layers=2, **case.options).double()
     for direction in layer.weights():
-        for (kind, block), part in split(layer.program, direction[0]).items():
+        parts = split(layer.program, direction[0])
+        for (kind, block), part in parts.items():
             if kind == "matmul":
                 least = min(part.shape)
                 product = part @ part.T if part.shape[0] == least else part.T @ part
@@ -93,11 +106,15 @@ def test_initial_weights_are_those_of_the_papers(case: Case) -> None:
             elif kind == "input":
                 limit = (6 / sum(part.shape)) ** 0.5
                 assert limit / 2 < part.abs().max() <= limit
+            elif "." in block:
+                family, own = block.split(".")
+                start = layer.cell.initial.get(own, 0.0) if family == "bias" else 0.0
+                assert (part == (1.0 if family in NORMS else start)).all()
             elif kind == "vector":
                 assert 0 < part.abs().max() <= len(part) ** -0.5
             else:
-                kept = case.cell == "lstm" and kind == "input_bias" and block == "forget"
-                assert (part == float(kept)).all()
+                second = kind == "bias" and ("input_bias", block) in parts
+                assert (part == (0.0 if second else layer.cell.initial.get(block, 0.0))).all()
 
 
 def test_a_seed_gives_the_same_layer_twice() -> None:
@@ -115,7 +132,7 @@ def test_a_printed_layer_names_its_cell_and_what_differs() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], type[HeadgateError], str]] = [
-    ({"cell": "grru"}, UnknownNameError, "'grru'; did you mean 'gru'\\? known: gru, jordan"),
+    ({"cell": "grru"}, UnknownNameError, "'grru'; did you mean 'gru'\\? known: fslstm, gru"),
     ({"cell": "gru", "rest": 1}, UnknownNameError, "cell 'gru' 'rest'.*known: activation, reset"),
     ({"cell": "gru", "reset": "never"}, UnknownNameError, "reset = 'never'.*after, before"),
     ({"cell": "lstm", "forget": 2}, UnknownNameError, "forget = 2; known: False, True"),

@@ -22,7 +22,8 @@ from headgate.errors import CellError
 from headgate.program import Node, Program, size_of, trace
 from headgate.program.backward import Backward, differentiate
 from headgate.program.derivatives import BACKWARD, RULES
-from headgate.program.operations import OPERATIONS
+from headgate.program.graph import GIVEN, REDUCTIONS
+from headgate.program.operations import EVERY, OPERATIONS
 from headgate.program.sizes import widths
 
 Values = dict[Node, Tensor]
@@ -41,6 +42,8 @@ def _leaves(program: Program) -> tuple[Values, dict[str, Tensor]]:
     for node in program.nodes:
         if node.op in ("bias", "vector"):
             values[node] = draw(_rows(program, node))
+        elif node.op in GIVEN:
+            values[node] = (draw(B, _rows(program, node)) > 0).double()
         elif node.op in ("input", "state"):
             values[node] = draw(B, _rows(program, node))
         elif node.op == "matmul" and node.block not in weights:
@@ -69,7 +72,7 @@ def _evaluate(nodes: tuple[Node, ...], leaves: Values, weights: Weights) -> Valu
             pairs = zip(node.operands, node.block.split(","), strict=True)
             values[node] = sum((values[d] @ weights[b] for d, b in pairs), torch.zeros(()))
         else:
-            run = OPERATIONS[node.op].run if node.op in OPERATIONS else BACKWARD[node.op]
+            run = EVERY[node.op].run if node.op in EVERY else BACKWARD[node.op]
             values[node] = run(*args)
     return values
 
@@ -134,14 +137,14 @@ def _check(program: Program, *, traced: bool) -> Backward:
 @pytest.mark.parametrize("traced", [False, True])
 @every_case
 def test_the_gradient_of_every_case_is_torchs(case: Case, traced: bool) -> None:
-    program = trace(equation(case.cell, **case.options), bias=case.bias)
+    program = case.program()
     backward = _check(program, traced=traced)
     known = set(program.nodes)
     seeds = {node for node in backward.nodes if node.op == "seed"}
     assert seeds == _seeds(program, traced=traced).keys()
     for found in (backward.results, backward.sums):
         assert list(found) == [node for node in program.nodes if node in found]
-    own = OPERATIONS.keys() | BACKWARD.keys() | {"seed", "transposed"}
+    own = EVERY.keys() | BACKWARD.keys() | {"seed", "transposed"}
     assert {node.op for node in backward.nodes if node not in known} <= own
 
 
@@ -168,11 +171,12 @@ def _gradients(step: Callable[..., Any], **inputs: Tensor) -> tuple[Gradients, G
 
 
 def test_every_operation_has_a_rule_and_every_operation_of_a_gradient_has_its_function() -> None:
-    assert RULES.keys() == OPERATIONS.keys()
-    assert not BACKWARD.keys() & OPERATIONS.keys()
+    # what is normalized together has its rule together: derivatives.normalized
+    assert RULES.keys() == EVERY.keys() - {"normalize", *REDUCTIONS}
+    assert not BACKWARD.keys() & EVERY.keys()
     used: set[str] = set()
-    for op in OPERATIONS:
-        args = [Node("input", block=b) for b in "ab"[: OPERATIONS[op].arity]]
+    for op in RULES:
+        args = [Node("input", block=b) for b in "ab"[: EVERY[op].arity]]
 
         def make(op: str, *args: Node | float) -> Node:
             used.add(op)
@@ -180,7 +184,7 @@ def test_every_operation_has_a_rule_and_every_operation_of_a_gradient_has_its_fu
 
         RULES[op](make, Node("seed"), Node(op, tuple(args)))
     assert used >= BACKWARD.keys()
-    assert used <= BACKWARD.keys() | OPERATIONS.keys()
+    assert used <= BACKWARD.keys() | EVERY.keys()
 
 
 @pytest.mark.parametrize("op", UNARY)

@@ -102,11 +102,11 @@ TORCHS = [
 
 @every_case
 def test_of_our_cells_exactly_torchs_are_torchs(case: Case) -> None:
-    program = trace(equation(case.cell, **case.options), bias=case.bias)
+    program = case.program()
     assert aten.serves(program) == ({case.cell: case.options} in TORCHS)
 
 
 def test_the_kernel_refuses_what_torch_has_not() -> None:
     program = trace(equation("mgu"))
     with pytest.raises(RuntimeError, match="torch has no layer"):
-        aten.run(program, torch.zeros(1, B, M), {}, (torch.zeros(B, N),), trace=False)
+        aten.run(program, torch.zeros(1, B, M), {}, (torch.zeros(B, N),), trace=False, given={})

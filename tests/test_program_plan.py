@@ -46,6 +46,14 @@ def _schedules(found: Plan) -> list[Schedule]:
         ("mgu", {}, 2),
         ("jordan", {}, 2),
         ("rnn", {}, 1),
+        ("indrnn", {}, 1),
+        ("janet", {}, 1),
+        ("ligru", {}, 1),
+        ("mlstm", {}, 2),
+        ("rhn", {"depth": 3}, 3),
+        ("sru", {}, 1),
+        ("fslstm", {}, 3),
+        ("lem", {}, 2),
     ],
 )
 def test_a_stage_begins_where_a_matmul_waits(
@@ -58,7 +66,7 @@ def test_a_stage_begins_where_a_matmul_waits(
 @pytest.mark.parametrize("traced", [False, True])
 @every_case
 def test_a_stage_finds_what_it_reads(case: Case, traced: bool) -> None:
-    program = trace(equation(case.cell, **case.options), bias=case.bias)
+    program = case.program()
     for schedule in _schedules(_plan(program, traced=traced)):
         written: set[Place] = set()
         for stage in schedule.stages:
@@ -88,7 +96,7 @@ def _operands(stage: Stage) -> Iterator[Node]:
 @pytest.mark.parametrize("traced", [False, True])
 @every_case
 def test_a_rolling_place_is_overwritten_after_its_last_read(case: Case, traced: bool) -> None:
-    program = trace(equation(case.cell, **case.options), bias=case.bias)
+    program = case.program()
     for schedule in _schedules(_plan(program, traced=traced)):
         last = {p: i for i, stage in enumerate(schedule.stages) for p in _reads(stage, schedule)}
         for number, stage in enumerate(schedule.stages):

@@ -1,21 +1,22 @@
 // Pointwise code over a tile of rows and units that stays in the first cache.
 #pragma once
 
-#include <cstring>
-
-#include "gemm/tile.hpp"
+#include "bytecode/tile.hpp"
+#include "bytecode/moments.hpp"
 #include "simd/operations.hpp"
-
-#define HEADGATE_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace headgate {
 namespace HEADGATE_TARGET {
 
-// The operations in the order of the lists, after the four that move values.
+// The operations in the order of the lists, after those that move values.
 enum Operation : int {
   kLoad,   // register <- view
   kStore,  // view <- register
   kSum,    // view, added up over rows <- register
+  kReduce,  // moments <- register
+  kMean,    // register <- moments
+  kScale,   // register <- moments
+  kSpread,  // register <- view of one number a row
 #define HEADGATE_NAME(name) k_##name,
   HEADGATE_UNARY(HEADGATE_NAME) HEADGATE_BINARY(HEADGATE_NAME)
 #undef HEADGATE_NAME
@@ -24,58 +25,6 @@ enum Operation : int {
 // Which side of a binary operation is a constant in place of a register.
 constexpr int kRightConstant = 1 << 16;
 constexpr int kLeftConstant = 1 << 17;
-
-// Where the rows of a register lie: in the scratch, or where a view has them.
-template <class T>
-struct Rows {
-  T* data;
-  std::ptrdiff_t stride;
-};
-
-// The part of a step that a tile covers, and the scratch of one thread.
-template <class T>
-struct Tile {
-  const Job* job;
-  std::int64_t now, before;  // the first packed rows of this step and of the one before it
-  bool initial;              // there is no step before
-  int thread;
-  int row, rows, unit, units;
-  int vectors;  // of a row in the scratch
-  T* scratch;
-  Rows<T>* registers;
-
-  std::ptrdiff_t stride() const { return static_cast<std::ptrdiff_t>(vectors) * lanes<T>; }
-
-  // How many numbers a row has, or all rows where they have no gaps.
-  int length(bool flat) const {
-    return flat ? rows * static_cast<int>(stride())
-                : static_cast<int>(round_up(units, lanes<T>));
-  }
-
-  Rows<T> own(int index) const {
-    return {scratch + static_cast<std::ptrdiff_t>(index) * kTileVectors * lanes<T>, stride()};
-  }
-
-  Rows<T> rows_of(const View& view) const {
-    T* data = static_cast<T*>(view.data);
-    switch (view.mode) {
-      case Mode::sequence:
-        return {data + (now + row) * view.stride + unit, view.stride};
-      case Mode::previous:
-        if (initial) {
-          return {static_cast<T*>(view.initial) + row * view.initial_stride + unit,
-                  view.initial_stride};
-        }
-        return {data + (before + row) * view.stride + unit, view.stride};
-      case Mode::rolling:
-        return {data + row * view.stride + unit, view.stride};
-      case Mode::shared:
-      case Mode::summed:  // which sum_rows finds by itself
-        break;
-    }
-    return {data + unit, 0};
-  }
-};
 
 template <class T>
 inline void load_rows(Tile<T>& tile, const Instruction& code) {
@@ -220,6 +169,18 @@ void interpret(Tile<T>& tile, int begin, int end) {
         break;
       case kSum:
         sum_rows(tile, code);
+        break;
+      case kReduce:
+        reduce_rows(tile, code);
+        break;
+      case kMean:
+        spread_mean(tile, code);
+        break;
+      case kScale:
+        spread_scale(tile, code);
+        break;
+      case kSpread:
+        spread_column(tile, code);
         break;
 #define HEADGATE_CASE(name)           \
   case k_##name:                      \

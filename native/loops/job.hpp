@@ -15,6 +15,7 @@ enum class Mode : int {
   rolling,   // one row for each row of the batch, overwritten at each step
   shared,    // one row for all: a vector of parameters
   summed,    // added up over rows and steps as doubles, one row for each thread
+  moments,   // parts of the sums over each row of the batch, of one or several values
 };
 
 struct View {
@@ -22,7 +23,7 @@ struct View {
   void* data;
   std::ptrdiff_t stride;  // from row to row, in elements
   void* initial;          // of `previous`
-  std::ptrdiff_t initial_stride;
+  std::ptrdiff_t initial_stride;  // of `moments`: the units of each value
 };
 
 // A matrix as the product's right side: `depth` is summed over, `width` comes out.

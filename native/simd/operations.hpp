@@ -16,7 +16,7 @@
   X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(sigmoid_backward)            \
   X(tanh_backward) X(relu_backward) X(elu_backward) X(hardsigmoid_backward)               \
   X(hardtanh_backward) X(leaky_relu_backward) X(softplus_backward) X(silu_backward)       \
-  X(gelu_backward) X(softsign_backward)
+  X(gelu_backward) X(softsign_backward) X(masked)
 
 namespace headgate {
 namespace HEADGATE_TARGET {
@@ -88,6 +88,9 @@ HEADGATE_BINARY_OPERATION(pow, a, b, functions::pow<T>(a, b))
 // A NaN on either side: the inner choice gives b for one in b, the outer one a for one in a.
 HEADGATE_BINARY_OPERATION(maximum, a, b, select<T>(a == a, greater_or_second<T>(a, b), a))
 HEADGATE_BINARY_OPERATION(minimum, a, b, select<T>(a == a, less_or_second<T>(a, b), a))
+
+// What a zero hides may be NaN.
+HEADGATE_BINARY_OPERATION(masked, a, mask, select<T>(mask == T(0), Vec<T>{}, a * mask))
 
 // Gradients: d is that of the result. y is the result itself and a the argument, whichever gives
 // the derivative with less work. A comparison says what NaN does: torch's differ from each other.

@@ -30,7 +30,7 @@ void apply(int operation, const void* in, void* out, std::ptrdiff_t count) {
   }
 }
 
-constexpr const char* kNames[] = {"load", "store", "sum",
+constexpr const char* kNames[] = {"load", "store", "sum", "reduce", "mean", "scale", "spread",
 #define HEADGATE_NAME(name) #name,
                                   HEADGATE_UNARY(HEADGATE_NAME) HEADGATE_BINARY(HEADGATE_NAME)
 #undef HEADGATE_NAME

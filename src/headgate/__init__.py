@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headgate.equations import CELLS as CELLS
     from headgate.equations import Equation as Equation
     from headgate.errors import HeadgateError as HeadgateError
+    from headgate.inspection.first_nan import find_nan as find_nan
     from headgate.kernels import using as using
     from headgate.layers import GRU as GRU
     from headgate.layers import LSTM as LSTM
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from headgate.layers import Output as Output
     from headgate.layers import Recurrent as Recurrent
     from headgate.layers import accelerate as accelerate
+    from headgate.layers import concatenated as concatenated
+    from headgate.layers import load_concatenated as load_concatenated
     from headgate.model import Model as Model
     from headgate.model import load as load
     from headgate.model import train as train
+    from headgate.program.own import cell as cell
 
 __version__ = "0.1.0"
 
@@ -45,7 +49,11 @@ _HOMES = {
     "RNN": "layers",
     "Recurrent": "layers",
     "accelerate": "layers",
+    "cell": "program.own",
+    "concatenated": "layers",
+    "find_nan": "inspection.first_nan",
     "load": "model",
+    "load_concatenated": "layers",
     "train": "model",
     "using": "kernels",
 }
@@ -62,7 +70,11 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "RNN",
     "Recurrent",
     "accelerate",
+    "cell",
+    "concatenated",
+    "find_nan",
     "load",
+    "load_concatenated",
     "train",
     "using",
 ]

@@ -21,9 +21,10 @@ from headgate.artifacts import directory
 from headgate.artifacts.card import write_card
 from headgate.data.columns import Table
 from headgate.data.sources import read_table
-from headgate.errors import DataError, ModelDirectoryError, OutputError
+from headgate.errors import CellError, DataError, ModelDirectoryError, OutputError
 from headgate.inspection.trace import Inspection
 from headgate.tasks import Evaluation, Task, task_named
+from headgate.tasks.cells import by_name
 from headgate.trainer import Say, Source, Trainer, read_examples
 from headgate.training.threads import threads_for
 
@@ -162,7 +163,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         metrics = json.loads(files["metrics.json"])
         history = _from_csv(parts["history.csv"].decode())
         origin = {name: config[name] for name in ("headgate", "task", "plan", "data")}
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (CellError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ModelDirectoryError(f"{path}: {directory.CONFIG} does not fit: {error}") from error
     task.network.eval()
     return Model(task, origin, metrics, history)
@@ -203,6 +204,7 @@ def train(
     """
     names = {each.name for each in fields(Source)}
     given = {name: options.pop(name) for name in list(options) if name in names}
+    options = by_name(options)
     source = Source(data, str(input), str(target), **given)
     with nullcontext() if out is None else directory.claim(out) as place:
         say = say or _print

@@ -7,9 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from headgate.bench import sizes
+from headgate.bench.cells import CELLS_ALONE
 from headgate.bench.field import missing
 from headgate.bench.grid import GRID, INFERENCES
 from headgate.bench.machine import describe
+from headgate.bench.own import OWN
 from headgate.bench.plan import Plan, Record
 from headgate.bench.ragged import RAGGED
 from headgate.bench.report import FORMAT, Printer, Say
@@ -22,6 +24,8 @@ from headgate.errors import UnknownNameError
 SECTIONS: dict[str, Section] = {
     "grid": GRID,
     "variants": VARIANTS,
+    "cells": CELLS_ALONE,
+    "own": OWN,
     "ragged": RAGGED,
     "trace": TRACE,
     "inference": INFERENCES,

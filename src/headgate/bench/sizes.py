@@ -64,6 +64,8 @@ ROWS: dict[str, tuple[Sizes, ...]] = {
         Sizes(1000, 1, 256, 256),
     ),
     "variants": (Sizes(100, 32, 128, 128), Sizes(50, 64, 500, 500)),
+    "cells": (Sizes(100, 32, 128, 128),),
+    "own": (Sizes(100, 32, 128, 128),),
     "ragged": (Sizes(100, 32, 128, 128), Sizes(500, 32, 128, 128)),
     "trace": (Sizes(100, 32, 128, 128), Sizes(150, 32, 256, 256)),
 }

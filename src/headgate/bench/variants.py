@@ -32,6 +32,14 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
     "mgu": {"activation": ("silu",)},
     "rnn": {"activation": ("relu",)},
     "jordan": {"activation": ("sigmoid",), "output": (HALF,)},
+    "indrnn": {"activation": ("tanh",)},
+    "janet": {"beta": (0.0,)},
+    "ligru": {"activation": ("tanh",)},
+    "mlstm": {},
+    "rhn": {"depth": (4,), "coupled": (False,)},
+    "sru": {},
+    "fslstm": {},
+    "lem": {"dt": (0.5,)},
 }
 
 

@@ -15,7 +15,10 @@ Target = Annotated[
 ]
 Sections = Annotated[
     str | None,
-    typer.Option(metavar="NAMES", help="Of grid,variants,ragged,trace,inference. [default: all]"),
+    typer.Option(
+        metavar="NAMES",
+        help="Of grid,variants,cells,own,ragged,trace,inference. [default: all]",
+    ),
 ]
 Cells = Annotated[
     str | None, typer.Option("--cell", metavar="NAMES", help="These cells only: lstm,gru.")

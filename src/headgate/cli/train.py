@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headgate.cli.files import name_of
 from headgate.cli.options import Encoding, Quoting, Set, settings, share_or_file
 from headgate.cli.screen import say
 from headgate.errors import DataError
@@ -35,7 +36,10 @@ Task = Annotated[
 ]
 Cell = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The recurrent cell; 'headgate cells' lists them."),
+    typer.Option(
+        metavar="NAME|FILE.py[:NAME]",
+        help="The recurrent cell: one that 'headgate cells' lists, or yours from a file.",
+    ),
 ]
 Epochs = Annotated[
     int | None, typer.Option(metavar="N", help="Passes over the training part at most.")
@@ -74,8 +78,12 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
     if input is None or target is None:
         raise _columns_wanted(data, input=input, target=target, encoding=encoding, quoting=quoting)
     given: dict[str, Any] = {"data": data, "input": input, "target": target, "out": place}
-    given |= {"task": task, "cell": cell, "epochs": epochs, "minutes": minutes, "seed": seed}
-    given |= {"valid": valid and share_or_file(valid), "test": test and share_or_file(test)}
+    given |= {"task": task, "cell": cell and name_of(cell), "epochs": epochs, "minutes": minutes}
+    given |= {
+        "seed": seed,
+        "valid": valid and share_or_file(valid),
+        "test": test and share_or_file(test),
+    }
     given |= {"encoding": encoding, "quoting": quoting, "say": say}
     given |= _others(settings(set), given)
     chosen = {name: value for name, value in given.items() if value is not None}

@@ -65,6 +65,7 @@ def run(
     states: tuple[Tensor, ...],
     *,
     trace: bool,
+    given: Mapping[str, Tensor],
 ) -> Run:
     """Run a program by torch's layer of the same equations.
 
@@ -74,6 +75,7 @@ def run(
         weights: the parameters by name.
         states: the state before the first step, each [B, N].
         trace: must be False: torch's layers keep their gates to themselves.
+        given: must be empty: torch's layers have no modifiers.
 
     Returns:
         The outputs and the last state.
@@ -87,9 +89,9 @@ def run(
     layer, model, blocks = found
     if "project" in model.blocks("matmul") and states[0].shape == states[1].shape:
         # torch sees a projection by its width alone, and this one is as wide as the cell
-        return reference.run(program, x, weights, states, trace=False)
+        return reference.run(program, x, weights, states, trace=False, given={})
     if layer is torch.lstm and x.device.type == "cpu" and not _takes_autocast():
-        return reference.run(program, x, weights, states, trace=False)
+        return reference.run(program, x, weights, states, trace=False, given={})
     flat = _flat_weights(model, blocks, split(program, weights), x)
     # cuDNN takes no strides: a learned state is one row, shown to every row
     before = tuple(state[None].contiguous() for state in states)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.kernels import native
-from headgate.program.graph import Node
+from headgate.program.graph import REDUCTIONS, ROW, Node
 from headgate.program.schedule import MATMULS, Place, Schedule, Stage
 
-_MODES = ("sequence", "previous", "rolling", "shared", "summed")
 _RIGHT_CONSTANT, _LEFT_CONSTANT = 1 << 16, 1 << 17
 
 Instruction = tuple[int, int, int, int]
@@ -43,7 +41,7 @@ def encode(schedule: Schedule) -> Bytecode:
     Returns:
         The bytecode.
     """
-    tables = _Tables(schedule.operands)
+    tables = _Tables(schedule)
     stages = [_StageEncoder(stage, tables).run() for stage in schedule.stages]
     return Bytecode(
         native.plan(stages, list(tables.constants), tables.registers),
@@ -56,8 +54,8 @@ def encode(schedule: Schedule) -> Bytecode:
 class _Tables:
     """Numbers for what the stages share, in the order of first use."""
 
-    def __init__(self, operands: Mapping[Node, Place]) -> None:
-        self.operands = operands
+    def __init__(self, schedule: Schedule) -> None:
+        self.operands, self.moments = schedule.operands, schedule.moments
         self.places: dict[Place, int] = {}
         self.weights: dict[tuple[str, bool], int] = {}
         self.widths: dict[str, int] = {}
@@ -92,10 +90,17 @@ class _StageEncoder:
             self._compute(node)
         # all are found before any is stored: a store may overwrite what another one reads
         sources = [self._find(node) for node, _ in self.stage.stores]
-        for (_, place), source in zip(self.stage.stores, sources, strict=True):
-            kind = "sum" if place.mode == "summed" else "store"
-            self._emit(kind, _number(self.tables.places, place), source)
+        for (node, place), source in zip(self.stage.stores, sources, strict=True):
+            self._store(_number(self.tables.places, place), source, node, place)
         return _number(self.tables.widths, self.stage.width), products, self.code
+
+    def _store(self, number: int, source: int, node: Node, place: Place) -> None:
+        if place.mode != "moments":
+            self._emit("sum" if place.mode == "summed" else "store", number, source)
+            return
+        for part, value in enumerate(self.tables.moments[place]):
+            if value == node:
+                self._emit("reduce", number, source, part)
 
     def _product(self, node: Node) -> Product:
         forward = node.op == MATMULS[0]
@@ -117,18 +122,33 @@ class _StageEncoder:
             left, kind = _number(self.tables.constants, float(left)), _LEFT_CONSTANT
         if rest and not sides[1]:
             right, kind = _number(self.tables.constants, float(right)), _RIGHT_CONSTANT
+        if node.op == "normalize":
+            self._normalize(node)
+            return
         for operand in node.operands:
             self._release(operand)
         target = self._take(node)
         self.code.append((native.operations()[node.op] | kind, target, int(left), int(right)))
 
+    def _normalize(self, node: Node) -> None:
+        value, mean, scale = (self._find(operand) for operand in node.operands)
+        target = self._take(node)
+        self._emit("sub", target, value, mean)
+        self._emit("mul", target, target, scale)
+        for operand in node.operands:
+            self._release(operand)
+
     def _find(self, node: Node) -> int:
         """The register of a value; one that lies in memory is loaded at its first use."""
         if node not in self.register:
             place = self.stage.loads[node]
-            own = place in self.overwritten
             number = _number(self.tables.places, place)
-            self._emit("load", self._take(node), number, int(own))
+            if place.mode == "moments":
+                self._emit(node.op, self._take(node), number, len(self.tables.moments[place]))
+            elif node.op in ("mark", *REDUCTIONS) and self.stage.width != ROW:
+                self._emit("spread", self._take(node), number)
+            else:
+                self._emit("load", self._take(node), number, int(place in self.overwritten))
         return self.register[node]
 
     def _emit(self, name: str, target: int, left: int, right: int = 0) -> None:

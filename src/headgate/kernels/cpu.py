@@ -14,7 +14,7 @@ from headgate.kernels import native, ragged, reference
 from headgate.kernels.layout import Layout, Span
 from headgate.kernels.protocol import Run
 from headgate.kernels.span import INPUTS, Gradients, Runner, Values
-from headgate.program.graph import Program
+from headgate.program.graph import Program, once
 from headgate.program.parameters import parameters
 from headgate.program.plan import Plan, plan, supports
 
@@ -35,7 +35,12 @@ def serves(program: Program, *tensors: Tensor) -> bool:
     plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
     real = dtype in (torch.float32, torch.float64)
     ours = native.available and not torch.is_autocast_enabled("cpu")
-    return plain and real and ours and bool(parameters(program)) and supports(program)
+    return plain and real and ours and _runs(program)
+
+
+@once
+def _runs(program: Program) -> bool:
+    return bool(parameters(program)) and supports(program)
 
 
 def run(  # noqa: PLR0913 - a run in time is the things that define it
@@ -48,6 +53,7 @@ def run(  # noqa: PLR0913 - a run in time is the things that define it
     reverse: bool = False,
     trace: bool = False,
     checkpoint: bool = False,
+    given: Mapping[str, Tensor] | None = None,
 ) -> Run:
     """Run a program over time; see ``scan`` for the arguments.
 
@@ -60,13 +66,16 @@ def run(  # noqa: PLR0913 - a run in time is the things that define it
         reverse: run from each row's last step to its first.
         trace: whether to keep every named value.
         checkpoint: keep √T states for the gradient and compute the rest again.
+        given: what the program reads beside its input.
 
     Returns:
         The outputs, the last state and the trace.
     """
     tensors = (x, *states, *weights.values())
     grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    call = _Call(program, tuple(weights), trace, checkpoint and grad, grad, lengths, reverse)
+    checkpoint = checkpoint and grad
+    given = {name: value.detach() for name, value in (given or {}).items()}
+    call = _Call(program, tuple(weights), trace, checkpoint, grad, lengths, reverse, given)
     found = _Scan.apply(call, *tensors)
     count = len(program.states)
     outputs, last, series = found[0], found[1 : 1 + count], found[1 + count :]
@@ -97,6 +106,16 @@ class _Call:
     grad: bool
     lengths: Tensor | None
     reverse: bool
+    given: Mapping[str, Tensor]
+
+    def rows(self, span: Span) -> dict[tuple[str, str], Tensor]:
+        """Bring what is given into the order of a span's rows."""
+        found: dict[tuple[str, str], Tensor] = {}
+        for name, value in self.given.items():
+            kind, _, block = name.partition(".")
+            whole = kind == "mask"
+            found[kind, block] = span.layout.sort(value) if whole else span.pack(value)
+        return found
 
     @property
     def series(self) -> list[str]:
@@ -146,9 +165,9 @@ class _Scan(torch.autograd.Function):
         for start, state in zip(starts, states, strict=True):
             start[0] = state
         for number, span in enumerate(spans):
-            given = {buffer: rows[span.slice] for buffer, (_, rows) in rooms.items()}
+            room = {buffer: rows[span.slice] for buffer, (_, rows) in rooms.items()}
             before = tuple(start[number] for start in starts)
-            values = runner.forward(span.pack(padded), before, span, given)
+            values = runner.forward(span.pack(padded), before, span, room, call.rows(span))
             for name, start in zip(call.program.states, starts, strict=True):
                 start[number + 1] = span.last(values.rows["state", name], start[number])
         # what is returned is no view, so that its user may change it in place
@@ -257,13 +276,14 @@ class _Backward:
         if not self.call.checkpoint:
             return self._kept(span)
         before = tuple(self.kept[state][number] for state in self.call.program.states)
-        return self.runner.forward(packed, before, span, {})
+        return self.runner.forward(packed, before, span, {}, self.call.rows(span))
 
     def _kept(self, span: Span) -> Values:
         flat = {b: rows.view(-1, rows.shape[-1]) for b, rows in self.kept.items()}
         states = zip(self.call.program.states, self.states, strict=True)
         before = tuple(span.before(flat["state", name], state) for name, state in states)
-        return Values({b: rows[span.slice] for b, rows in flat.items()}, before)
+        rows = {b: rows[span.slice] for b, rows in flat.items()}
+        return Values(rows, before, self.call.rows(span))
 
 
 def _by_reference(ctx: Any, grads: tuple[Tensor | None, ...]) -> list[Tensor | None]:
@@ -281,10 +301,13 @@ def _by_reference(ctx: Any, grads: tuple[Tensor | None, ...]) -> list[Tensor | N
         lengths=call.lengths,
         reverse=call.reverse,
         trace=call.trace,
+        given=call.given,
     )
     series = [(found.trace or {})[name] for name in call.series]
     outputs = (found.outputs, *found.states, *series)
-    pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None and o.grad_fn]
+    pairs = [
+        (o, g) for o, g in zip(outputs, grads, strict=True) if g is not None and o.requires_grad
+    ]
     wanted = [t for t, want in zip((x, *tensors), ctx.needs_input_grad[1:], strict=True) if want]
     given = torch.autograd.grad(
         [output for output, _ in pairs],

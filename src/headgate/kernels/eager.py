@@ -20,6 +20,7 @@ def run(
     states: tuple[Tensor, ...],
     *,
     trace: bool,
+    given: Mapping[str, Tensor],
 ) -> Run:
     """Run a cell as plain Python.
 
@@ -29,6 +30,7 @@ def run(
         weights: the parameters by name.
         states: the state before the first step, each [B, N].
         trace: must be False: only a graph knows its gates by name.
+        given: must be empty: the function that a user wrote knows no modifiers.
 
     Returns:
         The outputs and the last state.

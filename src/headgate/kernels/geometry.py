@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from headgate.program.graph import Program, once
+from headgate.program.graph import ROW, Program, once
 from headgate.program.parameters import parameters
 from headgate.program.plan import Plan
 from headgate.program.schedule import Place
@@ -83,7 +83,7 @@ def _geometries(program: Program) -> dict[tuple[int, ...], Geometry]:
 
 def _measure(program: Program, rows: tuple[int, ...]) -> Geometry:
     own = program.equation.sizes
-    sizes: dict[str, int] = dict(own)
+    sizes: dict[str, int] = {**own, ROW: 1}
     blocks: dict[tuple[str, str], Block] = {}
     for (name, parameter), count in zip(parameters(program).items(), rows, strict=True):
         plain = [width for width in parameter.rows if width not in own]
@@ -91,17 +91,10 @@ def _measure(program: Program, rows: tuple[int, ...]) -> Geometry:
             sizes[width] = (count - sum(own.get(w, 0) for w in parameter.rows)) // len(plain)
         row = 0
         for block, width in zip(parameter.blocks, parameter.rows, strict=True):
-            blocks[_kind(name), block] = Block(name, row, sizes[width])
+            blocks[parameter.kind, block] = Block(name, row, sizes[width])
             row += sizes[width]
     columns = {b: blocks["input", b].row for b in program.blocks("input")}
     return Geometry(sizes, blocks, columns)
-
-
-def _kind(name: str) -> str:
-    kind, _, rest = name.partition("_")
-    if kind == "weight":
-        return "input" if rest == "ih" else "matmul"
-    return kind if rest else "input_bias"
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,7 @@ class Kernel(Protocol):
         states: tuple[Tensor, ...],
         *,
         trace: bool,
+        given: Mapping[str, Tensor],
     ) -> Run:
         """Run a program; see ``scan`` for the arguments."""
         ...

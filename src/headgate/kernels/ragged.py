@@ -28,6 +28,7 @@ def over(  # noqa: PLR0913 - a run in time is the things that define it
     lengths: Tensor | None,
     reverse: bool,
     trace: bool,
+    given: Mapping[str, Tensor],
 ) -> Run:
     """Run a kernel that knows neither lengths nor directions; see ``scan`` for the arguments.
 
@@ -40,14 +41,37 @@ def over(  # noqa: PLR0913 - a run in time is the things that define it
         lengths: the steps of each row, [B].
         reverse: run from each row's last step to its first.
         trace: whether to keep every named value.
+        given: what the program reads beside its input.
 
     Returns:
         The run, in the order of time.
     """
+    # what is given for each step is cut and turned as the input is, a mask as a state is
+    masks = {name: value for name, value in given.items() if name.startswith("mask.")}
+    steps = {name: value for name, value in given.items() if name not in masks}
+    sizes = [x.shape[-1], *(value.shape[-1] for value in steps.values())]
+    count, states = len(states), (*states, *masks.values())
+    x = torch.cat([x, *steps.values()], -1) if steps else x
 
     def dense(piece: Tensor, before: tuple[Tensor, ...]) -> Run:
-        return kernel(program, piece, weights, before, trace=trace)
+        own, *parts = piece.split(sizes, -1)
+        held = dict(zip((*steps, *masks), (*parts, *before[count:]), strict=True))
+        found = kernel(program, own, weights, before[:count], trace=trace, given=held)
+        return Run(found.outputs, (*found.states, *before[count:]), found.trace)
 
+    found = _turned(dense, x, states, lengths, reverse=reverse)
+    return Run(found.outputs, found.states[:count], found.trace)
+
+
+def _turned(
+    dense: Dense,
+    x: Tensor,
+    states: tuple[Tensor, ...],
+    lengths: Tensor | None,
+    *,
+    reverse: bool,
+) -> Run:
+    """Run over rows of any length in either direction."""
     x = flip(x, lengths) if reverse else x
     found = dense(x, states) if lengths is None else run(dense, x, states, lengths)
     if not reverse:

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from headgate.kernels.protocol import Run
-from headgate.program.graph import Node, Program
+from headgate.program.graph import GIVEN, Node, Program
 from headgate.program.merge import products
-from headgate.program.operations import OPERATIONS
+from headgate.program.operations import EVERY
 from headgate.program.parameters import split
 
 
@@ -22,6 +22,7 @@ def run(
     states: tuple[Tensor, ...],
     *,
     trace: bool,
+    given: Mapping[str, Tensor],
 ) -> Run:
     """Run a program over time, with torch's own operations and gradients.
 
@@ -31,12 +32,13 @@ def run(
         weights: the parameters by name.
         states: the state before the first step, each [B, N].
         trace: whether to keep every named value.
+        given: what the program reads beside its input, as ``scan`` says.
 
     Returns:
         The outputs, the last state and the trace.
     """
     step = _Step(program, weights)
-    inputs = step.project(x)
+    inputs = step.project(x) | step.expand(given, x.shape[0])
     kept: dict[str, list[Tensor]] = {name: [] for name in program.names} if trace else {}
     history: list[tuple[Tensor, ...]] = []
     for t in range(x.shape[0]):
@@ -70,11 +72,21 @@ class _Step:
         blocks = self.program.blocks("input")
         if not blocks:
             return {}
-        whole = functional.linear(x, self.weights["weight_ih"], self.weights.get("bias"))
+        bias = self.weights["bias"] if self.program.biased else None
+        whole = functional.linear(x, self.weights["weight_ih"], bias)
         rows = [self.parts["input", block].shape[0] for block in blocks]
         parts = dict(zip(blocks, whole.split(rows, -1), strict=True))
         leaves = [node for node in self.program.nodes if node.op == "input"]
         return {node: parts[node.block] for node in leaves}
+
+    def expand(self, given: Mapping[str, Tensor], steps: int) -> dict[Node, Tensor]:
+        """Give what is given for every step; a mask is the same at all of them."""
+        found: dict[Node, Tensor] = {}
+        for node in self.program.nodes:
+            if node.op in GIVEN:
+                value = given[f"{node.op}.{node.block}"]
+                found[node] = value.expand(steps, -1, -1) if node.op == "mask" else value
+        return found
 
     def __call__(
         self, values: dict[Node, Tensor], states: tuple[Tensor, ...]
@@ -87,9 +99,9 @@ class _Step:
                 values[node] = self.parts[node.op, node.block]
             elif node.op == "matmul":
                 self.multiply(node, values)
-            elif node.op != "input":
+            elif node not in values:
                 args = (values[arg] if isinstance(arg, Node) else arg for arg in node.args)
-                values[node] = OPERATIONS[node.op].run(*args)
+                values[node] = EVERY[node.op].run(*args)
         return values
 
     def multiply(self, node: Node, values: dict[Node, Tensor]) -> None:

@@ -13,9 +13,10 @@ from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from headgate.errors import ShapeError, UnknownNameError
-from headgate.kernels import aten, cpu, eager, ragged, reference
+from headgate.kernels import aten, cpu, eager, operator, ragged, reference
 from headgate.kernels.protocol import Kernel, Run
-from headgate.program.graph import Program
+from headgate.program.graph import Program, constant
+from headgate.program.portable import rebuilt
 
 STEPPED: dict[str, Kernel] = {
     "aten": aten.run,
@@ -58,6 +59,7 @@ def scan(  # noqa: PLR0913 - a run in time is the things that define it
     reverse: bool = False,
     trace: bool = False,
     checkpoint: bool = False,
+    given: Mapping[str, Tensor] | None = None,
 ) -> Run:
     """Run a cell over time.
 
@@ -71,6 +73,9 @@ def scan(  # noqa: PLR0913 - a run in time is the things that define it
         trace: whether to keep every gate and state.
         checkpoint: keep √T states for the gradient and compute the others again, where the
             native kernel runs; the other kernels keep everything.
+        given: what the program reads beside its input: by "noise.STATE" for each step, row and
+            unit, [T, B, N]; by "mask.STATE" for each row and unit, [B, N]; by "mark.NAME" for
+            each step and row, [T, B, 1].
 
     Returns:
         The outputs in the order of time, the state after the last step that was run, the trace.
@@ -80,26 +85,36 @@ def scan(  # noqa: PLR0913 - a run in time is the things that define it
     """
     if x.shape[0] == 0:
         raise ShapeError(f"a sequence has at least one step, but the input is {tuple(x.shape)}")
-    if lengths is not None and bool((lengths == x.shape[0]).all()):
-        lengths = None
-    kernel = _pick(program, (x, *states, *weights.values()), trace=trace)
-    wishes: dict[str, Any] = {"lengths": lengths, "reverse": reverse, "trace": trace}
+    wish = _wish()
+    wishes: dict[str, Any] = {"reverse": reverse, "trace": trace, "given": given or {}}
+    if torch.compiler.is_compiling() and (wish is None or torch.compiler.is_dynamo_compiling()):
+        kernel = "reference" if wish == "eager" else wish or "native"
+        wishes |= {"lengths": lengths, "checkpoint": checkpoint, "kernel": kernel}
+        return operator.run(program, x, weights, states, **wishes)
+    if lengths is not None and not torch.compiler.is_compiling():
+        lengths = None if bool((lengths == x.shape[0]).all()) else lengths
+    wishes["lengths"] = lengths
+    kernel = _pick(wish, program, (x, *states, *weights.values()), trace=trace)
     if kernel == "native":
         return cpu.run(program, x, weights, states, checkpoint=checkpoint, **wishes)
     return ragged.over(STEPPED[kernel], program, x, weights, states, **wishes)
 
 
-def _pick(program: Program, tensors: tuple[Tensor, ...], *, trace: bool) -> str:
-    chosen = _CHOSEN.get()
-    if chosen in ("eager", "reference"):
-        return chosen
-    # under a compiler neither can be asked, nor would the native kernel be traced
-    if not torch.compiler.is_compiling():
-        if _transformed(tensors):
-            return "reference"
-        if chosen != "aten" and cpu.serves(program, *tensors):
-            return "native"
+def _pick(wish: str | None, program: Program, tensors: tuple[Tensor, ...], *, trace: bool) -> str:
+    if wish in ("eager", "reference"):
+        plain = program.equation.step is not rebuilt
+        return wish if plain else "reference"
+    if torch.compiler.is_compiling() or _transformed(tensors):
+        return "reference"
+    if wish != "aten" and cpu.serves(program, *tensors):
+        return "native"
     return "aten" if aten.serves(program) and not trace else "reference"
+
+
+@constant
+def _wish() -> str | None:
+    """The kernel that ``using`` asks for; a compiler asks once, when it makes its graph."""
+    return _CHOSEN.get()
 
 
 def _transformed(tensors: tuple[Tensor, ...]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import torch
@@ -24,7 +24,16 @@ from headgate.program.parameters import parameters
 from headgate.program.plan import Gradient, Plan
 from headgate.program.schedule import Place, Schedule
 
-_MODES = {"sequence": 0, "previous": 1, "rolling": 2, "shared": 3, "summed": 4}
+_MODES = {
+    "sequence": 0,
+    "previous": 1,
+    "rolling": 2,
+    "batch": 2,
+    "shared": 3,
+    "summed": 4,
+    "moments": 5,
+}
+_LEAST_PANEL = 4  # units that share one part of a sum, on a processor with the shortest vectors
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
 _NEAR = 2**18  # bytes of a weight that stays in the second cache
@@ -42,10 +51,12 @@ class Values:
     Args:
         rows: the packed rows of each buffer, [R, N]; the projections of all blocks are one.
         states: the states before the span, each [B, N].
+        given: what the run is given beside its input: packed rows, or one row of the batch each.
     """
 
     rows: dict[Buffer, Tensor]
     states: tuple[Tensor, ...]
+    given: Mapping[Buffer, Tensor]
 
 
 @dataclass
@@ -99,6 +110,7 @@ class Runner:
         x: Tensor,
         states: tuple[Tensor, ...],
         span: Span,
+        room: Mapping[Buffer, Tensor],
         given: Mapping[Buffer, Tensor],
     ) -> Values:
         """Run the steps of a span.
@@ -107,12 +119,13 @@ class Runner:
             x: its packed input, [R, M].
             states: the states before it, each [B, N].
             span: the steps.
-            given: memory for some of the buffers.
+            room: memory for some of the buffers.
+            given: what the run is given beside its input.
 
         Returns:
-            Every buffer; those not given are overwritten by the next span.
+            Every buffer; those with no room are overwritten by the next span.
         """
-        rows = dict(given)
+        rows = dict(room)
         if "weight_ih" in self.weights:
             rows[INPUTS] = self._project(x, rows.get(INPUTS))
         places = {place for stage in self.plan.forward.schedule.stages for _, place in stage.stores}
@@ -120,7 +133,7 @@ class Runner:
             kind, _ = place.buffer
             if place.mode == "sequence" and kind != "input" and place.buffer not in rows:
                 rows[place.buffer] = self._room(place.buffer, len(x), self.size(place.buffer))
-        values = Values(rows, states)
+        values = Values(rows, states, given)
         self._run(self.plan.forward.schedule, self._addresses(values), span, backward=False)
         return values
 
@@ -129,7 +142,7 @@ class Runner:
         return _multiply(
             x,
             self.weights["weight_ih"],
-            self.weights.get("bias"),
+            self.weights["bias"] if self.program.biased else None,
             room,
             transposed=True,
         )
@@ -166,6 +179,8 @@ class Runner:
                 *_address(rows)[:2],
                 *_address(state)[:2],
             )
+        for (kind, name), rows in values.given.items():
+            found["batch" if kind == "mask" else "sequence", (kind, name)] = _address(rows)
         for (kind, name), block in self.geometry.blocks.items():
             if kind in ("bias", "vector"):
                 address = self.weights[block.name].data_ptr() + block.row * self.bytes
@@ -222,7 +237,7 @@ class Runner:
         self._run(gradient.schedule, found, span, backward=True)
         self._add_sums(sums, grads)
         self._weight_gradients(
-            x, whole, layout, Values(values.rows | rows, values.states), span, grads
+            x, whole, layout, replace(values, rows=values.rows | rows), span, grads
         )
         return whole
 
@@ -271,7 +286,7 @@ class Runner:
         own = whole[:, : self.inputs]
         if "weight_ih" in grads.weights:
             _add_product(grads.weights["weight_ih"], own, x)
-        if "bias" in grads.weights:
+        if self.program.biased and "bias" in grads.weights:
             grads.weights["bias"].add_(own.sum(0))
 
     def _operand(self, place: Place, values: Values, span: Span) -> list[tuple[slice, Tensor]]:
@@ -294,9 +309,12 @@ class Runner:
         for place in code.places:
             key = (place.mode, place.buffer)
             if key not in found:
-                width = self._scheduled(schedule, place.buffer)
+                units = width = self._scheduled(schedule, place.buffer)
+                if place.mode == "moments":
+                    parts = len(schedule.moments[place]) * (units // _LEAST_PANEL + 1)
+                    width = 2 * parts
                 scratch.append(torch.empty(span.layout.rows, width, dtype=self.dtype))
-                found[key] = _address(scratch[-1])
+                found[key] = (*_address(scratch[-1])[:3], units)
             views.append((_MODES[place.mode], *found[key]))
         direction = -1 if span.layout.reverse else 1
         widths = [self.geometry.sizes[width] for width in code.widths]
@@ -356,6 +374,7 @@ def _multiply(
 def _share(span: Span, widths: Sequence[int]) -> tuple[int, bool]:
     """How many threads run a span, and whether they share the units of a row."""
     threads = torch.get_num_threads()
+    widths = [width for width in widths if width > 1] or [1]
     if threads == 1 or span.active >= _ROWS_FOR_A_THREAD * threads:
         return threads, False
     if min(widths) >= _UNITS_FOR_A_THREAD * threads:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from headgate.layers.attention import Attention
+from headgate.layers.concatenation import concatenated, load_concatenated
 from headgate.layers.output import Output
 from headgate.layers.recurrent import Recurrent
 from headgate.layers.twins import GRU, LSTM, RNN, accelerate
 
-__all__ = ["GRU", "LSTM", "RNN", "Attention", "Output", "Recurrent", "accelerate"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Attention",
+    "Output",
+    "Recurrent",
+    "accelerate",
+    "concatenated",
+    "load_concatenated",
+]

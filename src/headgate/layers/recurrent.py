@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import torch
@@ -18,8 +19,21 @@ from headgate.layers.checks import (
     check_probability,
     check_states,
 )
+from headgate.layers.noise import Noise, check_resets, marks
 from headgate.layers.stack import Stack, Weights
-from headgate.program import parameters, shape_of, size_of, split, state_widths, trace
+from headgate.program import (
+    Program,
+    modifiers,
+    names_of,
+    parameters,
+    shape_of,
+    size_of,
+    split,
+    state_widths,
+    trace,
+)
+from headgate.program.graph import constant
+from headgate.program.own import Own
 
 Output = Float[Tensor, "_ _ N"]
 States = Float[Tensor, "_ _ _"] | tuple[Float[Tensor, "_ _ _"], ...]
@@ -35,7 +49,7 @@ class Recurrent(nn.Module):
     2014), its bias zero, or one where the cell says so, as for a forget gate (Jozefowicz 2015).
 
     Args:
-        cell: a key of ``CELLS``, or an equation.
+        cell: a key of ``CELLS``, an equation, or a program.
         input_size: features M of a step.
         hidden_size: units N of the state.
         num_layers: layers, each fed by the one below.
@@ -45,10 +59,17 @@ class Recurrent(nn.Module):
         dropout: the probability that a unit between two layers is dropped in training.
         residual: from the second layer on, a layer adds its input to its output.
         initial_state: "zeros", "learned", or "random": normal in training, zero in evaluation.
+        layer_norm: normalize what comes out of the matrices, before the gates, and a state that
+            leaves through an activation (Ba 2016).
+        zoneout: the probability that a unit keeps its old value for a step, of every state or by
+            the state's name (Krueger 2017); in evaluation the mean of both values.
+        recurrent_dropout: the probability that a unit of a state is hidden from the recurrent
+            matrices, the same units at all steps of a sequence (Gal 2016).
         **options: the cell's own, such as ``reset="before"``.
 
     Raises:
-        UnknownNameError: the cell, its option or the kind of initial state is not known.
+        UnknownNameError: the cell, its option, the kind of initial state or the state of a
+            zoneout is not known.
         ShapeError: a size is not positive.
 
     Example:
@@ -60,7 +81,7 @@ class Recurrent(nn.Module):
 
     def __init__(  # noqa: PLR0913 - the names of torch.nn's own layers
         self,
-        cell: str | Equation,
+        cell: str | Equation | Program,
         input_size: int,
         hidden_size: int,
         *,
@@ -71,15 +92,22 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         residual: bool = False,
         initial_state: str = "zeros",
+        layer_norm: bool = False,
+        zoneout: float | Mapping[str, float] = 0.0,
+        recurrent_dropout: float = 0.0,
         **options: Any,
     ) -> None:
         super().__init__()
         check_positive(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        check_probability(dropout=dropout)
+        check_probability(dropout=dropout, recurrent_dropout=recurrent_dropout)
         if initial_state not in INITIAL:
             raise UnknownNameError("initial_state", initial_state, INITIAL)
-        self._recipe = (cell, options, bias)
+        self._recipe = (cell, options, bias, layer_norm)
         self._build()
+        if isinstance(self.cell, Own):
+            # its name may mean another cell by the time that this one is copied
+            self._recipe = (self.cell, {}, bias, layer_norm)
+        self.noise = Noise.of(self.program, zoneout=zoneout, recurrent_dropout=recurrent_dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.batch_first, self.dropout = bidirectional, batch_first, dropout
         self.residual, self.initial_state = residual, initial_state
@@ -87,13 +115,15 @@ class Recurrent(nn.Module):
         self.reset_parameters()
 
     def _build(self) -> None:
-        cell, options, bias = self._recipe
-        self.cell = equation(cell, **options)
-        self.program = trace(self.cell, bias=bias)
+        cell, options, bias, layer_norm = self._recipe
+        program = cell if isinstance(cell, Program) else trace(equation(cell, **options), bias=bias)
+        self.cell = program.equation
+        self.program = modifiers.layer_norm(program) if layer_norm else program
+        self._programs: dict[tuple[bool, ...], Program] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # a cell of ours is a closure, which does not pickle: what it was made from does
-        return {k: v for k, v in self.__dict__.items() if k not in ("cell", "program")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("cell", "program", "_programs")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -110,6 +140,7 @@ class Recurrent(nn.Module):
         state: Tensor | tuple[Tensor, ...] | None = None,
         *,
         lengths: Tensor | Sequence[int] | None = None,
+        resets: Tensor | None = None,
         trace: bool = False,
         checkpoint: bool = False,
     ) -> tuple[Output, States] | tuple[Output, States, dict[str, Tensor]]:
@@ -120,6 +151,8 @@ class Recurrent(nn.Module):
             state: the state before the first step, [layers · directions, B, N]; a tuple of them
                 where the cell has several; as ``initial_state`` says where None.
             lengths: the steps of each row, [B], in any order; past them the output is zero.
+            resets: the steps before which a row begins anew, as if a sequence began there: true or
+                false, [T, B], or [B, T] if ``batch_first``.
             trace: also give every gate and state at every step.
             checkpoint: keep √T of the states for the gradient and compute the others again: a
                 third more time, and memory that grows with √T. On a CPU alone.
@@ -130,16 +163,20 @@ class Recurrent(nn.Module):
             (or [layers · directions, B, T, N]).
 
         Raises:
-            ShapeError: the input, the state or the lengths do not fit.
+            ShapeError: the input, the state, the lengths or the resets do not fit.
         """
         check_features(x, self.input_size)
         x = x.transpose(0, 1) if self.batch_first else x
         steps, rows = x.shape[:2]
         lengths = check_lengths(lengths, rows=rows, steps=steps)
-        run = Stack(self.program, self.dropout if self.training else 0.0, self.residual).run(
+        if resets is not None:
+            resets = check_resets(resets, lengths, x.shape[:2], batch_first=self.batch_first)
+        program = self._program(resets=resets is not None)
+        run = Stack(program, self.dropout if self.training else 0.0, self.residual).run(
             x,
-            self.weights(),
+            self._weights(program),
             self._start(state, x),
+            self._given(program, x, resets),
             lengths=lengths,
             trace=trace,
             checkpoint=checkpoint,
@@ -157,9 +194,39 @@ class Recurrent(nn.Module):
         Returns:
             For each layer, for each direction, the parameters by name.
         """
-        names = parameters(self.program)
+        return self._weights(self.program)
+
+    def _weights(self, program: Program) -> list[list[Weights]]:
+        names, place, found = names_of(program), count(), []
+        initial = {f"vector_initial_{state}": f"initial_{state}" for state in program.states}
+        for suffixes in self._suffixes():
+            layer: list[Weights] = []
+            for suffix, depth in zip(suffixes, place, strict=False):
+                layer.append(
+                    {
+                        name: getattr(self, initial[name])[depth]
+                        if name in initial
+                        else getattr(self, name + suffix)
+                        for name in names
+                    }
+                )
+            found.append(layer)
+        return found
+
+    def _program(self, *, resets: bool) -> Program:
+        """The program with the modifiers that change from run to run."""
+        _modify(self, resets)
+        return self._programs[self.training, resets]
+
+    def _given(
+        self, program: Program, x: Tensor, resets: Tensor | None
+    ) -> list[list[dict[str, Tensor]]]:
+        sizes = dict(zip(program.states, self.state_sizes(), strict=True))
         return [
-            [{name: getattr(self, name + suffix) for name in names} for suffix in suffixes]
+            [
+                self.noise.draw(program, x, sizes) | marks(program, resets, x, reverse=reverse)
+                for reverse in range(len(suffixes))
+            ]
             for suffixes in self._suffixes()
         ]
 
@@ -177,8 +244,11 @@ class Recurrent(nn.Module):
         """Draw every parameter anew."""
         for layer in self.weights():
             for direction in layer:
-                for (kind, block), part in split(self.program, direction).items():
-                    _draw(kind, part, self.cell.initial.get(block, 0.0))
+                parts = split(self.program, direction)
+                for (kind, block), part in parts.items():
+                    # of two biases that add up one is enough
+                    second = kind == "bias" and ("input_bias", block) in parts
+                    _draw(kind, block, part, {} if second else self.cell.initial)
         for name, parameter in self.named_parameters():
             if name.startswith("initial_"):
                 nn.init.zeros_(parameter)
@@ -191,6 +261,7 @@ class Recurrent(nn.Module):
         """
         flags = ("bidirectional", "batch_first", "dropout", "residual")
         changed = [f"{flag}={getattr(self, flag)}" for flag in flags if getattr(self, flag)]
+        changed += ["layer_norm=True"] * self._recipe[3] + self.noise.changed()
         changed += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
         name = self.cell.step.__qualname__.split(".")[0]
         return ", ".join([name, str(self.input_size), str(self.hidden_size), *changed])
@@ -228,12 +299,28 @@ class Recurrent(nn.Module):
         return tuple(x.new_zeros(shape) for shape in shapes)
 
 
-def _draw(kind: str, part: Tensor, initial: float) -> None:
-    if kind == "input":
+@constant
+def _modify(layer: Recurrent, resets: bool) -> bool:
+    """Make a layer's program with the modifiers of a run where it is not known yet."""
+    wish = (layer.training, resets)
+    if wish not in layer._programs:
+        program = layer.noise.modify(layer.program, training=layer.training)
+        learned = layer.initial_state == "learned"
+        layer._programs[wish] = modifiers.resets(program, learned=learned) if resets else program
+    return True
+
+
+def _draw(kind: str, block: str, part: Tensor, initial: Mapping[str, float]) -> None:
+    family, dot, own = block.partition(".")
+    if dot:
+        # what belongs to a layer norm: its gains, its biases
+        start = initial.get(own, 0.0) if family == "bias" else float(not family.endswith("bias"))
+        nn.init.constant_(part, start)
+    elif kind == "input":
         nn.init.xavier_uniform_(part)
     elif kind == "matmul":
         nn.init.orthogonal_(part)
     elif kind == "vector":
         nn.init.uniform_(part, -(part.numel() ** -0.5), part.numel() ** -0.5)
     else:
-        nn.init.constant_(part, initial if kind == "input_bias" else 0.0)
+        nn.init.constant_(part, initial.get(block, 0.0))

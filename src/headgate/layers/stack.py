@@ -30,11 +30,12 @@ class Stack:
     dropout: float = 0.0
     residual: bool = False
 
-    def run(
+    def run(  # noqa: PLR0913 - a run in time is the things that define it
         self,
         x: Tensor,
         weights: Sequence[Sequence[Weights]],
         states: tuple[Tensor, ...],
+        given: Sequence[Sequence[Weights]] | None = None,
         *,
         lengths: Tensor | None = None,
         trace: bool = False,
@@ -46,6 +47,7 @@ class Stack:
             x: the input, [T, B, M].
             weights: for each layer, for each of its one or two directions, the parameters.
             states: the states before the first step, each [D, B, N].
+            given: for each layer, for each direction, what the program reads beside its input.
             lengths: the steps of each row, [B]; all T where None.
             trace: whether to keep every gate and state.
             checkpoint: keep √T states for the gradient and compute the others again.
@@ -61,7 +63,8 @@ class Stack:
             first = len(runs)
             for reverse, parameters in enumerate(directions):
                 before = tuple(state[first + reverse] for state in states)
-                runs.append(go(source, parameters, before, reverse=bool(reverse)))
+                own = given[layer][reverse] if given else None
+                runs.append(go(source, parameters, before, reverse=bool(reverse), given=own))
             sides = [run.outputs for run in runs[first:]]
             outputs = torch.cat(sides, -1) if len(sides) > 1 else sides[0]
             x = outputs + x if self.residual and layer else outputs

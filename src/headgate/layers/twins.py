@@ -7,7 +7,6 @@ state_dict are torch's own, so a checkpoint moves both ways and ``isinstance`` s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from headgate.layers.checks import check_lengths
 from headgate.layers.stack import Stack, Weights
 from headgate.program import Program
 from headgate.program import trace as trace_equation
+from headgate.program.graph import constant
 
 _CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "GRU": ("gru", {}),
@@ -29,11 +29,22 @@ _CELLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@lru_cache
+_PROGRAMS: dict[tuple[str, bool, int], Program] = {}
+
+
 def _program(mode: str, bias: bool, projection: int) -> Program:
-    cell, options = _CELLS[mode]
-    options = options | ({"projection": projection} if projection else {})
-    return trace_equation(equation(cell, **options), bias=bias)
+    _trace(mode, bias, projection)
+    return _PROGRAMS[mode, bias, projection]
+
+
+@constant
+def _trace(mode: str, bias: bool, projection: int) -> bool:
+    """Trace a cell where it is not known yet."""
+    if (mode, bias, projection) not in _PROGRAMS:
+        cell, options = _CELLS[mode]
+        options = options | ({"projection": projection} if projection else {})
+        _PROGRAMS[mode, bias, projection] = trace_equation(equation(cell, **options), bias=bias)
+    return True
 
 
 class _Twin(nn.RNNBase):

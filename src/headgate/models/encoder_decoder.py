@@ -10,9 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from headgate.equations import Equation
 from headgate.errors import ShapeError
 from headgate.layers import Attention, Recurrent
 from headgate.models.embedding import TokenEmbedding
+from headgate.program import Program
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def build_encoder_decoder(
     source: TokenEmbedding,
     target: TokenEmbedding,
     *,
-    cell: str,
+    cell: str | Equation | Program,
     hidden_size: int,
     attention: str | None = "general",
     max_source: int | None = None,
@@ -178,7 +180,7 @@ def build_encoder_decoder(
     Args:
         source: from source ids to vectors.
         target: from target ids to vectors of the same size.
-        cell: a key of ``CELLS``.
+        cell: a key of ``CELLS``, an equation or a program.
         hidden_size: units of the decoder, and of both directions of the encoder together.
         attention: a key of ``SCORES``, or None.
         max_source: the greatest source length, for the location score.

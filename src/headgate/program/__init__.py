@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from headgate.program.formula import as_latex, as_text
 from headgate.program.graph import HIDDEN, Node, Program
-from headgate.program.parameters import parameters, shape_of, size_of, split, state_widths
+from headgate.program.parameters import (
+    names_of,
+    parameters,
+    shape_of,
+    size_of,
+    split,
+    state_widths,
+)
 from headgate.program.trace import trace
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "Program",
     "as_latex",
     "as_text",
+    "names_of",
     "parameters",
     "shape_of",
     "size_of",

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from headgate.errors import CellError
-from headgate.program.derivatives import RULES, Value
+from headgate.program.derivatives import RULES, Value, normalized
 from headgate.program.fold import fold
-from headgate.program.graph import Node, Program
+from headgate.program.graph import GIVEN, REDUCTIONS, Node, Program
 from headgate.program.merge import Product, products
 
-_LEAVES = frozenset({"input", "bias", "vector", "state"})
+_LEAVES = frozenset({"input", "bias", "vector", "state", *GIVEN})
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +137,10 @@ def _propagate(program: Program, graph: _Graph, gradients: _Gradients) -> _Gradi
         graph.line = node.line
         if node in merged:
             _transpose(merged[node], graph, gradients)
+        if node.op == "scale":
+            _normalize(node.operands, graph, gradients)
         d = gradients.get(node)
-        if not isinstance(d, Node) or node.op in _LEAVES or node.op == "matmul":
+        if not isinstance(d, Node) or node.op in (*_LEAVES, "matmul", "normalize", *REDUCTIONS):
             continue
         if node.op not in RULES:
             raise CellError(
@@ -149,6 +151,16 @@ def _propagate(program: Program, graph: _Graph, gradients: _Gradients) -> _Gradi
             if isinstance(arg, Node):
                 gradients.add(arg, part)
     return gradients
+
+
+def _normalize(group: tuple[Node, ...], graph: _Graph, gradients: _Gradients) -> None:
+    """Hand on the gradients of values that are normalized together: their mean is a common one."""
+    sums = tuple(Node(op, group) for op in REDUCTIONS)
+    values = tuple(Node("normalize", (value, *sums)) for value in group)
+    given = tuple(gradients.get(value, 0.0) for value in values)
+    if any(isinstance(d, Node) for d in given):
+        for value, d in zip(group, normalized(graph, group, values, given), strict=True):
+            gradients.add(value, d)
 
 
 def _transpose(product: Product, graph: _Graph, gradients: _Gradients) -> None:

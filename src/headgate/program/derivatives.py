@@ -8,7 +8,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from headgate.equations.notation import EPSILON
 from headgate.program.graph import Node
 
 Value = Node | float
@@ -78,14 +77,6 @@ def _softsign_backward(d: Tensor, a: Tensor) -> Tensor:
     return d / (1 + a.abs()).square()
 
 
-def _normalize_backward(d: Tensor, a: Tensor) -> Tensor:
-    centred = a - a.mean(-1, keepdim=True)
-    scale = (centred.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
-    y = centred * scale
-    along = (d * y).mean(-1, keepdim=True)
-    return scale * (d - d.mean(-1, keepdim=True) - y * along)
-
-
 # The operations that only a gradient holds, with torch's own results, also at a kink and for NaN;
 # where torch has two answers for NaN, as for elu and hardtanh, it is that of its vectors. The
 # arguments of NAME_backward are the gradient d of the value y, and y itself or, where y does not
@@ -104,7 +95,6 @@ BACKWARD: dict[str, Callable[..., Tensor]] = {
     "silu_backward": _silu_backward,
     "gelu_backward": _gelu_backward,
     "softsign_backward": _softsign_backward,
-    "normalize_backward": _normalize_backward,
 }
 
 
@@ -187,6 +177,31 @@ def _of_argument(make: Make, d: Node, y: Node) -> tuple[Value, ...]:
     return (make(f"{y.op}_backward", d, y.args[0]),)
 
 
+def normalized(
+    make: Make, group: tuple[Node, ...], values: tuple[Node, ...], gradients: tuple[Value, ...]
+) -> list[Value]:
+    """Give the chain rule of values that are normalized together.
+
+    Args:
+        make: makes a node.
+        group: the values, of equal width, and with them their mean and scale.
+        values: the normalized values.
+        gradients: that of each normalized value.
+
+    Returns:
+        The gradient of each value.
+    """
+    scale = Node("scale", group)
+    share = sum(isinstance(d, Node) for d in gradients) / len(group)
+    parts = [(d, y) for d, y in zip(gradients, values, strict=True) if isinstance(d, Node)]
+    level = make("mean", *(make("mul", share, d) for d, _ in parts))
+    along = make("mean", *(make("mul", share, make("mul", d, y)) for d, y in parts))
+    return [
+        make("mul", make("sub", make("sub", d, level), make("mul", y, along)), scale)
+        for d, y in zip(gradients, values, strict=True)
+    ]
+
+
 RULES: dict[str, Rule] = {
     "add": lambda make, d, y: (d, d),
     "sub": lambda make, d, y: (d, make("neg", d)),
@@ -214,5 +229,5 @@ RULES: dict[str, Rule] = {
     "silu": _of_argument,
     "gelu": _of_argument,
     "softsign": _of_argument,
-    "normalize": _of_argument,
+    "masked": lambda make, d, y: (make("masked", d, y.args[1]), 0.0),
 }

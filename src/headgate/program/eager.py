@@ -39,13 +39,18 @@ def step(
         bias = parts.get(("input_bias", block))
         return 0.0 if weight is None else functional.linear(x, weight, bias)
 
+    def own(kind: str, block: str) -> Tensor | float:
+        part = parts.get((kind, block))
+        return 0.0 if part is None else part.clone()
+
     spaces: dict[str, object] = {
         "x": _Namespace(project_input),
         "W": _Namespace(lambda block: partial(project, block)),
-        "b": _Namespace(lambda block: parts.get(("bias", block), 0.0)),
-        "p": _Namespace(lambda block: parts.get(("vector", block), 0.0)),
+        "b": _Namespace(lambda block: own("bias", block)),
+        "p": _Namespace(lambda block: own("vector", block)),
     }
-    spaces |= dict(zip(program.states, states, strict=True))
+    # as clones: += in an equation gives a name a new value, and changes nobody's tensor
+    spaces |= {name: state.clone() for name, state in zip(program.states, states, strict=True)}
     names = inspect.signature(program.equation.step).parameters
     results = program.equation.step(*(spaces[name] for name in names))
     return results if isinstance(results, tuple) else (results,)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from headgate.program.graph import Node, Program, walk
-from headgate.program.operations import OPERATIONS
+from headgate.program.graph import GIVEN, Node, Program, walk
+from headgate.program.operations import EVERY
 
 SYMBOLS = {
     "candidate": "g",
+    "carry": "c",
+    "cell": "c",
     "forget": "f",
     "hidden": "h",
     "input": "i",
+    "multiplicative": "m",
     "output": "o",
     "project": "r",
     "reset": "r",
+    "skip": "s",
+    "step": "Δ",
+    "transform": "t",
     "update": "u",
 }
+# what may follow a symbol in a name, beside numbers: candidate_1 is g₁, c_fast is cᶠ
+MARKS = {"down": "↓", "fast": "ᶠ", "slow": "ˢ", "up": "↑", "y": "ʸ", "z": "ᶻ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_LATEX_MARKS = {"down": r"\downarrow", "fast": "F", "slow": "S", "up": r"\uparrow"}
 
 
 # operands that need brackets also where they bind as tightly: a - (b - c), (a^b)^c
@@ -53,6 +63,14 @@ def as_latex(program: Program) -> str:
 
 class _Text:
     now, before, equals = "{}ₜ", "{}ₜ₋₁", " = "
+    given = {"noise": "ζ", "mask": "μ", "mark": "κ"}
+    families = {
+        "bias": ("b", ""),
+        "norm_ih": ("γ", "x"),
+        "norm_hh": ("γ", "h"),
+        "norm_state": ("γ", ""),
+        "norm_state_bias": ("β", ""),
+    }
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -65,7 +83,17 @@ class _Text:
         return [f"{self.known[node]}{self.equals}{self.of(node)[0]}" for node in order]
 
     def symbol(self, name: str) -> str:
+        base, _, mark = name.rpartition("_")
+        known = base in SYMBOLS or base in SYMBOLS.values()
+        if known and (mark in MARKS or (mark.isascii() and mark.isdecimal())):
+            return self.marked(self.short(base), mark)
+        return self.short(name)
+
+    def short(self, name: str) -> str:
         return SYMBOLS.get(name, name)
+
+    def marked(self, symbol: str, mark: str) -> str:
+        return symbol + MARKS.get(mark, mark.translate(_SUBSCRIPTS))
 
     def write(self, node: Node | float) -> tuple[str, int]:
         """Write a value where it is used, with how tightly it binds."""
@@ -77,12 +105,12 @@ class _Text:
         """Write how a value comes to be."""
         if node.op == "state":
             return self.before.format(self.symbol(node.block)), 9
-        if node.op in ("input", "matmul", "bias", "vector"):
+        if node.op in ("input", "matmul", "bias", "vector", *GIVEN):
             return self.leaf(node)
         if node.op == "add":
             return self.sum(node), 1
-        operation = OPERATIONS[node.op]
-        parts = [self.write(arg) for arg in node.args]
+        operation = EVERY[node.op]
+        parts = [self.write(arg) for arg in node.args[: operation.arity]]
         parts += [("", 9)] * (2 - len(parts))
         least = 0 if operation.binds == 9 else operation.binds
         texts = [
@@ -120,7 +148,13 @@ class _Text:
             return self.product(self.weight(self.origin(operand), node.block), factor), 4
         if node.op == "bias":
             return self.index("b", self.apart(node.block)), 9
-        return self.index("p", symbol), 9
+        if node.op in GIVEN:
+            return self.now.format(self.index(self.given[node.op], symbol)), 9
+        family, dot, block = node.block.partition(".")
+        if not dot:
+            return self.index("p", symbol), 9
+        letter, prefix = self.families[family]
+        return self.index(letter, prefix + self.symbol(block)), 9
 
     def apart(self, block: str) -> str:
         """Index a bias of its own so that it differs from the input's: b_hg beside b_g."""
@@ -164,9 +198,21 @@ def _near(operand: Node, text: _Text) -> set[Node]:
 
 class _Latex(_Text):
     now, before, equals = "{}_t", "{}_{{t-1}}", " &= "
+    given = {"noise": r"\zeta", "mask": r"\mu", "mark": r"\kappa"}
+    families = {
+        name: (letter.replace("γ", r"\gamma").replace("β", r"\beta"), prefix)
+        for name, (letter, prefix) in _Text.families.items()
+    }
 
-    def symbol(self, name: str) -> str:
+    def marked(self, symbol: str, mark: str) -> str:
+        # above the symbol: below it stands the time
+        above = f"({mark})" if mark.isdecimal() else _LATEX_MARKS.get(mark, mark)
+        return f"{symbol}^{{{above}}}"
+
+    def short(self, name: str) -> str:
         short = SYMBOLS.get(name, name)
+        if short == "Δ":
+            return r"\Delta"
         return short if len(short) == 1 else rf"\mathit{{{short}}}".replace("_", r"\_")
 
     def index(self, letter: str, index: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headgate.program.graph import Node
+from headgate.program.graph import REDUCTIONS, Node
 
 _PRE_ACTIVATION = frozenset({"add", "sub", "normalize"})
 
@@ -23,7 +23,9 @@ def find_gates(nodes: tuple[Node, ...], names: dict[str, Node]) -> dict[str, Nod
     for node in nodes:
         if node.op in ("input", "matmul") and node.block not in gates:
             for gate in _climb(node, nodes):
-                gates[node.block] = gate
+                # what the equation named itself goes by that name alone
+                if gate not in names.values():
+                    gates[node.block] = gate
     gates.update(names)
     return {name: gates[name] for name in sorted(gates, key=lambda g: nodes.index(gates[g]))}
 
@@ -31,7 +33,7 @@ def find_gates(nodes: tuple[Node, ...], names: dict[str, Node]) -> dict[str, Nod
 def _climb(node: Node, nodes: tuple[Node, ...]) -> Iterator[Node]:
     """Yield the activation above a pre-activation, if there is one."""
     for user in nodes:
-        if node not in user.operands or user.op == "matmul":
+        if node not in user.operands or user.op in ("matmul", *REDUCTIONS):
             continue
         if user.op in _PRE_ACTIVATION or _is_scaled(user):
             yield from _climb(user, nodes)

@@ -11,7 +11,12 @@ from weakref import WeakKeyDictionary
 from headgate.equations.notation import Equation
 
 HIDDEN = "hidden"
+ROW = "row"  # the width of what a row has one of
+REDUCTIONS = ("mean", "scale")
+GIVEN = ("noise", "mask", "mark")  # one for each step, row, unit; row, unit; step, row
+
 Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,7 +24,8 @@ class Node:
     """One value of a step.
 
     Args:
-        op: "input", "bias", "vector", "state", "matmul", or a key of ``OPERATIONS``.
+        op: "input", "bias", "vector", "state", "matmul", one of ``REDUCTIONS`` or ``GIVEN``, or a
+            key of ``OPERATIONS``.
         args: other nodes, or numbers.
         block: the block of a leaf or a matmul; the name of a state.
         line: where the user's file makes the value.
@@ -89,8 +95,8 @@ class Program:
             The blocks' names.
         """
         found = dict.fromkeys(node.block for node in self.nodes if node.op == op)
-        layout = self.equation.layout
-        return tuple(sorted(found, key=lambda b: layout.index(b) if b in layout else len(layout)))
+        order = {block: place for place, block in enumerate(self.equation.layout)}
+        return tuple(sorted(found, key=lambda b: order.get(b.rpartition(".")[2], len(order))))
 
 
 def once(function: Callable[[Program], Value]) -> Callable[[Program], Value]:
@@ -110,7 +116,22 @@ def once(function: Callable[[Program], Value]) -> Callable[[Program], Value]:
             known[program] = function(program)
         return known[program]
 
-    return remembered
+    return constant(remembered)
+
+
+def constant(function: Function) -> Function:
+    """Have a compiler call a function while it makes its graph, and not look inside.
+
+    Args:
+        function: of programs, layers and numbers; where a compiler meets it, it gives text,
+            numbers or tuples of them.
+
+    Returns:
+        The same function.
+    """
+    # what torch.compiler.assume_constant_result does, which would import the compiler
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 def walk(roots: Iterable[Node]) -> tuple[Node, ...]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from headgate.equations.notation import normalize
+from headgate.equations.notation import EPSILON, normalize
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,23 @@ class Operation:
     def arity(self) -> int:
         """How many values it takes."""
         return 2 if "{1}" in self.text else 1
+
+
+def _normalize(v: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    return (v - mean) * scale
+
+
+def _masked(value: Tensor, mask: Tensor) -> Tensor:
+    # not a product: what a zero hides may be NaN
+    return torch.where(mask == 0, 0.0, value * mask)
+
+
+def _mean(*values: Tensor) -> Tensor:
+    return torch.cat(values, -1).mean(-1, keepdim=True)
+
+
+def _scale(*values: Tensor) -> Tensor:
+    return (torch.cat(values, -1).var(-1, correction=0, keepdim=True) + EPSILON).rsqrt()
 
 
 def _function(run: Any, text: str, latex: str, *names: Any) -> Operation:
@@ -72,7 +90,15 @@ OPERATIONS: dict[str, Operation] = {
     "silu": _named(functional.silu, "silu"),
     "softplus": _named(functional.softplus, "softplus"),
     "softsign": _named(functional.softsign, "softsign"),
-    "normalize": _named(normalize, "norm"),
+    "normalize": _named(_normalize, "norm", normalize),
+}
+
+# What a graph holds and no equation writes: over all units of a row, of all arguments together, the
+# mean and 1 / √(variance + 1e-5); a value hidden where the mask is zero.
+EVERY: dict[str, Operation] = OPERATIONS | {
+    "mean": _named(_mean, "mean"),
+    "scale": _named(_scale, "scale"),
+    "masked": Operation(_masked, "{0} ⊙ {1}", r"{0} \odot {1}", 3),
 }
 
 NAMES: dict[Any, str] = {

@@ -6,6 +6,7 @@
     weight_<block>  [R, C]     each other W.g(v), such as a projection
     bias_<block>    [R]        each b.g
     vector_<block>  [R]        each p.g
+    <family>        [G·N]      vectors that belong together, such as the gains of a layer norm
 
 G is the number of blocks that are stacked, R and C the widths of a block on its own.
 """
@@ -26,11 +27,13 @@ class Parameter:
     """A tensor of parameters: blocks stacked along the rows.
 
     Args:
+        kind: "input", "input_bias", "matmul", "bias" or "vector".
         blocks: the blocks, from the first row to the last.
         rows: the width of each block.
         columns: the width of what it multiplies; "input" for x; None for a vector.
     """
 
+    kind: str
     blocks: tuple[str, ...]
     rows: tuple[str, ...]
     columns: str | None = None
@@ -52,13 +55,36 @@ def parameters(program: Program) -> dict[str, Parameter]:
     inputs = program.blocks("input")
     if inputs:
         high = tuple(rows["input", block] for block in inputs)
-        found["weight_ih"] = Parameter(inputs, high, "input")
+        found["weight_ih"] = Parameter("input", inputs, high, "input")
         if program.biased:
-            found["bias"] = Parameter(inputs, high)
+            found["bias"] = Parameter("input_bias", inputs, high)
     found |= _recurrent(program)
     for op in ("bias", "vector"):
-        for block in program.blocks(op):
-            found[f"{op}_{block}"] = Parameter((block,), (rows[op, block],))
+        for name, blocks in _families(op, program.blocks(op)).items():
+            found[name] = Parameter(op, blocks, tuple(rows[op, block] for block in blocks))
+    return found
+
+
+@once
+def names_of(program: Program) -> tuple[str, ...]:
+    """List the names of the parameters: plain text, which a compiler can take for a constant.
+
+    Args:
+        program: the program.
+
+    Returns:
+        The names, in the order in which a layer holds them.
+    """
+    return tuple(parameters(program))
+
+
+def _families(op: str, blocks: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Stack the blocks FAMILY.BLOCK of each family; any other has a parameter of its own."""
+    found: dict[str, tuple[str, ...]] = {}
+    for block in blocks:
+        family, dot, _ = block.partition(".")
+        name = family if dot else f"{op}_{block}"
+        found[name] = (*found.get(name, ()), block)
     return found
 
 
@@ -75,10 +101,11 @@ def _recurrent(program: Program) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     if stacked:
         rows = tuple(shapes[block][0] for block in stacked)
-        found["weight_hh"] = Parameter(stacked, rows, shapes[stacked[0]][1])
+        found["weight_hh"] = Parameter("matmul", stacked, rows, shapes[stacked[0]][1])
     for block in blocks:
         if block not in stacked:
-            found[f"weight_{block}"] = Parameter((block,), shapes[block][:1], shapes[block][1])
+            row, column = shapes[block]
+            found[f"weight_{block}"] = Parameter("matmul", (block,), (row,), column)
     return found
 
 
@@ -120,6 +147,7 @@ def shape_of(
     return rows, size_of(program, parameter.columns, **sizes)
 
 
+@once
 def state_widths(program: Program) -> tuple[str, ...]:
     """Give the width of each state.
 
@@ -151,12 +179,5 @@ def split(program: Program, weights: Mapping[str, Tensor]) -> dict[tuple[str, st
         hidden = (tensor.shape[0] - sum(own)) // plain if plain else 0
         rows = [size or hidden for size in own]
         for block, part in zip(parameter.blocks, tensor.split(rows), strict=True):
-            parts[_kind(name), block] = part
+            parts[parameter.kind, block] = part
     return parts
-
-
-def _kind(name: str) -> str:
-    kind, _, rest = name.partition("_")
-    if kind == "weight":
-        return "input" if rest == "ih" else "matmul"
-    return kind if rest else "input_bias"

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from headgate.program.backward import Backward, differentiate
-from headgate.program.graph import HIDDEN, Node, Program, once
+from headgate.program.graph import GIVEN, HIDDEN, REDUCTIONS, ROW, Node, Program, once
 from headgate.program.schedule import MATMULS, Place, Schedule, schedule
 from headgate.program.sizes import widths
 
 # So cheap that to compute one again costs less than to read what was kept.
 _CHEAP = frozenset({"add", "sub", "mul", "neg", "square", "abs", "maximum", "minimum"})
-ROW_OPERATIONS = frozenset({"normalize", "normalize_backward"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ class Plan:
 
 
 def supports(program: Program) -> bool:
-    """Tell whether a program can be planned: it has no operation over a row, and no idle state.
+    """Tell whether a program can be planned: what is normalized together is of one width.
 
     Args:
         program: the program.
@@ -77,9 +76,9 @@ def supports(program: Program) -> bool:
     Returns:
         Whether ``plan`` takes it.
     """
-    if any(node.op in ROW_OPERATIONS for node in program.nodes):
-        return False
-    return all(isinstance(node, Node) for node in _backward(program)[False].states)
+    width = widths(program)
+    groups = (node.operands for node in program.nodes if node.op in REDUCTIONS)
+    return all(len({width[value] for value in group}) == 1 for group in groups)
 
 
 def plan(
@@ -139,6 +138,9 @@ def _given(program: Program) -> dict[Node, Place]:
         "state": "previous",
         "vector": "shared",
         "bias": "shared",
+        "noise": "sequence",
+        "mask": "batch",
+        "mark": "sequence",
     }
     return {n: Place(modes[n.op], (n.op, n.block)) for n in program.nodes if n.op in modes}
 
@@ -152,7 +154,8 @@ def _buffer_widths(program: Program) -> dict[tuple[str, str], str]:
 
 def _to_keep(program: Program, backward: Backward) -> list[Node]:
     """The values of the forward step that the backward step cannot compute again."""
-    free = {n for n in program.nodes if n.op in ("state", "vector", "bias")} | set(program.results)
+    free = {n for n in program.nodes if n.op in ("state", "vector", "bias", *GIVEN)}
+    free |= set(program.results)
     forward = set(program.nodes)
     kept: dict[Node, None] = {}
     seen: set[Node] = set()
@@ -161,7 +164,8 @@ def _to_keep(program: Program, backward: Backward) -> list[Node]:
         if node in seen or node in free:
             return
         seen.add(node)
-        if node in forward and (node.op in ("input", *MATMULS) or _is_gate(node, free)):
+        whole = node.op in ("input", *MATMULS, *REDUCTIONS)
+        if node in forward and (whole or _is_gate(node, free)):
             kept[node] = None
             return
         for operand in node.operands:
@@ -259,16 +263,17 @@ def _reuse(
 def _gradient(
     program: Program, backward: Backward, known: dict[Node, Place], outer: frozenset[str]
 ) -> Gradient:
-    results = zip(program.states, program.results, strict=True)
-    known = known | {node: Place("sequence", ("state", state)) for state, node in results}
+    result = dict(zip(program.states, program.results, strict=True))
+    known = known | {node: Place("sequence", ("state", s)) for s, node in result.items()}
     kinds = {"later": "rolling", "outer": "sequence"}
     seeds = _Seeds(outer)
     places = _gradient_places(program, backward)
     stores = [(seeds(backward.results[node]), place) for node, place in places.items()]
     stores = list(dict.fromkeys(stores))
     for state, node in zip(program.states, backward.states, strict=True):
-        assert isinstance(node, Node)
-        stores.append((seeds(node), Place("rolling", ("later", state))))
+        # of a state that the step does not read the gradient is zero, written as such
+        found = seeds(node) if isinstance(node, Node) else Node("masked", (result[state], 0.0))
+        stores.append((found, Place("rolling", ("later", state))))
     sums = {leaf: Place("summed", ("sum", f"{leaf.op}.{leaf.block}")) for leaf in backward.sums}
     stores += [(seeds(backward.sums[leaf]), place) for leaf, place in sums.items()]
     operands = {
@@ -288,7 +293,7 @@ def _gradient(
         if node.op == "matmul" and node in places
     ]
     missing = tuple(b for b in program.blocks("input") if ("gradient", f"input.{b}") not in own)
-    stages = Schedule(found.stages, found.operands, found.widths | own)
+    stages = Schedule(found.stages, found.operands, found.widths | own, found.moments)
     return Gradient(stages, products, missing, tuple((leaf.op, leaf.block) for leaf in sums))
 
 
@@ -343,8 +348,10 @@ def _backward_widths(program: Program, roots: Iterable[Node]) -> dict[Node, str]
 
     def visit(node: Node) -> str:
         if node not in found:
-            inner = [visit(arg) for arg in node.operands]
-            if node.op == "transposed":
+            inner = [width for width in map(visit, node.operands) if width != ROW]
+            if node.op in REDUCTIONS:
+                found[node] = ROW
+            elif node.op == "transposed":
                 found[node] = operand[node.block.split(",")[0]]
             elif node.op in ("outer", "later"):
                 found[node] = source[node.block]

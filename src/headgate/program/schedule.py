@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headgate.program.graph import Node
+from headgate.program.graph import REDUCTIONS, Node
 
 MATMULS = ("matmul", "transposed")
+WHOLE = (*MATMULS, *REDUCTIONS)  # what needs all units of an operand
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,9 @@ class Place:
 
     Args:
         mode: "sequence", a row for each step; "previous", that of the step before; "rolling", one
-            that each step overwrites; "shared", one for all rows; "summed", added up over them.
+            that each step overwrites; "batch", one for each row of the batch at every step;
+            "shared", one for all rows; "summed", added up over them; "moments", what is known of
+            the sums over whole rows.
         buffer: the kind and the name of the buffer, such as ("state", "h").
     """
 
@@ -58,11 +61,13 @@ class Schedule:
         stages: the stages.
         operands: the place of every matmul's operand.
         widths: the width of each rolling buffer that the schedule asks for.
+        moments: for each place of moments, the values that they are of.
     """
 
     stages: list[Stage]
     operands: dict[Node, Place]
     widths: dict[tuple[str, str], str]
+    moments: dict[Place, tuple[Node, ...]]
 
 
 def schedule(
@@ -88,6 +93,9 @@ class _Scheduler:
         self.known, self.stores, self.width = known, list(stores), width
         self.nodes = self._needed()
         self.overwritten = {place for place in known.values() if place.mode == "rolling"}
+        self.moments: dict[tuple[Node, ...], Place] = {}
+        for node in self._computed(REDUCTIONS):
+            self._reduce(node.operands)
         self.kept = {node: place for node, place in stores if self._lasts(place)}
 
     def run(self) -> Schedule:
@@ -106,7 +114,13 @@ class _Scheduler:
                 self._keep(node)
         operands = {o: self._whole(o) for m in self._computed(MATMULS) for o in m.operands}
         own = {place.buffer: self.width[node] for node, place in self.kept.items()}
-        return Schedule(self._stages(), {o: p for o, p in operands.items() if p}, own)
+        own |= {place.buffer: self.width[values[0]] for values, place in self.moments.items()}
+        return Schedule(
+            self._stages(),
+            {o: p for o, p in operands.items() if p},
+            own,
+            {place: values for values, place in self.moments.items()},
+        )
 
     def _needed(self) -> list[Node]:
         """Every value that the stores depend on; behind a known one nothing is looked at."""
@@ -128,8 +142,8 @@ class _Scheduler:
     def _uses(self) -> Iterator[tuple[Node, Node]]:
         """Yield each pointwise value with each computed operand that it needs in a register."""
         for node in self._computed():
-            for operand in () if node.op in MATMULS else node.operands:
-                if operand not in self.known:
+            for operand in () if node.op in WHOLE else node.operands:
+                if operand not in self.known and operand.op not in REDUCTIONS:
                     yield node, operand
 
     def _lasts(self, place: Place) -> bool:
@@ -140,6 +154,12 @@ class _Scheduler:
         found = self.kept.get(operand) or self.known.get(operand)
         return None if found in self.overwritten else found
 
+    def _reduce(self, values: tuple[Node, ...]) -> None:
+        """Have the values of a row summed up as they are computed."""
+        if values not in self.moments:
+            self.moments[values] = Place("moments", ("moments", str(len(self.moments))))
+            self.stores += [(value, self.moments[values]) for value in dict.fromkeys(values)]
+
     def _keep(self, node: Node) -> None:
         self.kept[node] = Place("rolling", ("value", str(len(self.stores))))
         self.stores.append((node, self.kept[node]))
@@ -147,8 +167,9 @@ class _Scheduler:
     def _earliest(self) -> dict[Node, int]:
         level = dict.fromkeys(self.nodes, 0)
         for node in self._computed():
-            if node.op in MATMULS:
-                after = (level[o] + 1 for o in node.operands if o in self.kept)
+            if node.op in WHOLE:
+                kept = node.op in REDUCTIONS
+                after = (level[o] + 1 for o in node.operands if kept or o in self.kept)
                 level[node] = max(after, default=0)
             else:
                 level[node] = max((level[operand] for operand in node.operands), default=0)
@@ -182,8 +203,8 @@ class _Scheduler:
         for node in reversed(list(self._computed())):
             level[node] = min(users[node])
             for operand in node.operands:
-                # a matmul's operand is kept, so that its store is what is waited for
-                if node.op not in MATMULS:
+                # what needs an operand whole waits for its store
+                if node.op not in WHOLE:
                     users.setdefault(operand, []).append(level[node])
         return level
 
@@ -196,6 +217,8 @@ class _Scheduler:
 
         for node in self._computed():
             level = self.level[node]
+            if node.op in REDUCTIONS:
+                continue
             stage = at(level, node)
             (stage.matmuls if node.op in MATMULS else stage.nodes).append(node)
             for operand in () if node.op in MATMULS else node.operands:
@@ -210,5 +233,7 @@ class _Scheduler:
     def _load(self, node: Node, stage: Stage, level: int) -> None:
         if node in self.known:
             stage.loads[node] = self.known[node]
+        elif node.op in REDUCTIONS:
+            stage.loads[node] = self.moments[node.operands]
         elif self.level[node] < level:
             stage.loads[node] = self.kept[node]

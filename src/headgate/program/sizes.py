@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.errors import CellError
-from headgate.program.graph import HIDDEN, Node, Program, once
+from headgate.program.graph import HIDDEN, REDUCTIONS, ROW, Node, Program, once
 
 
 @once
@@ -34,7 +34,11 @@ def _infer(node: Node, program: Program, known: dict[Node, str]) -> None:
     if node.op in ("input", "matmul", "bias"):
         known[node] = node.block if node.block in sizes else HIDDEN
         return
+    if node.op in ("mark", *REDUCTIONS):
+        known[node] = ROW
+        return
     found = {known[operand]: operand for operand in node.operands if operand in known}
+    found.pop(ROW, None)
     if len(found) > 1:
         first, second = found
         raise CellError(
@@ -45,7 +49,7 @@ def _infer(node: Node, program: Program, known: dict[Node, str]) -> None:
         known[node] = next(iter(found))
         # a vector takes the width of what it meets: a peephole is as wide as the cell
         for operand in node.operands:
-            if operand.op == "vector":
+            if operand.op in ("vector", "noise", "mask"):
                 known[operand] = known[node]
 
 

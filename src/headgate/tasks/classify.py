@@ -22,6 +22,7 @@ from headgate.inspection.trace import Inspection
 from headgate.layers import Recurrent
 from headgate.layers.checks import check_positive, check_probability
 from headgate.models import Classifier, TokenEmbedding
+from headgate.tasks import cells
 from headgate.tasks.protocol import Evaluation, Examples, build_settings
 from headgate.training import Plan, Validation
 
@@ -62,6 +63,7 @@ class ClassifySettings:
         class_weights: "balanced" weighs each class by its rarity in the loss.
         threshold: from which probability on a text is of the rarer of two classes; "tune" chooses
             it on the validation part, for the highest F1.
+        program: the cell itself where it is a user's own, for a saved model.
     """
 
     cell: str = "gru"
@@ -80,6 +82,7 @@ class ClassifySettings:
     longest: int = 512
     class_weights: str | None = None
     threshold: float | str = 0.5
+    program: str | None = None
 
     def __post_init__(self) -> None:
         check_positive(vocabulary_size=self.vocabulary_size, longest=self.longest)
@@ -149,18 +152,16 @@ class Classify:
                 token_dropout=settings.token_dropout,
             ),
             Recurrent(
-                settings.cell,
-                settings.embedding_size,
-                settings.hidden_size,
-                num_layers=settings.num_layers,
+                input_size=settings.embedding_size,
+                hidden_size=settings.hidden_size,
                 bidirectional=settings.bidirectional,
-                dropout=settings.dropout,
-                **settings.options,
+                **cells.layer_arguments(settings),
             ),
             classes=len(labels),
             pool=settings.pool,
             dropout=settings.dropout,
         )
+        cells.keep(settings, self.network.recurrent)
 
     @classmethod
     def learn(cls, train: Examples, settings: dict[str, Any]) -> Classify:

@@ -24,6 +24,7 @@ from headgate.inspection.attention import AttentionMap, attention_map
 from headgate.inspection.trace import Inspection
 from headgate.layers.checks import check_positive, check_probability
 from headgate.models import EncoderDecoder, TokenEmbedding, build_encoder_decoder
+from headgate.tasks import cells
 from headgate.tasks.protocol import Evaluation, Examples, build_settings
 from headgate.training import Plan, Validation
 
@@ -52,6 +53,7 @@ class TranslateSettings:
         longest: tokens of a text that are read; the rest is cut off.
         beam_width: hypotheses kept in a search; 1 is greedy.
         length_penalty: the exponent of the length in a hypothesis's score (Wu et al. 2016).
+        program: the cell itself where it is a user's own, for a saved model.
     """
 
     cell: str = "lstm"
@@ -67,6 +69,7 @@ class TranslateSettings:
     longest: int = 200
     beam_width: int = 5
     length_penalty: float = 1.0
+    program: str | None = None
 
     def __post_init__(self) -> None:
         check_positive(vocabulary_size=self.vocabulary_size, longest=self.longest)
@@ -89,13 +92,10 @@ def build_network(settings: TranslateSettings, source: int, target: int) -> Enco
     return build_encoder_decoder(
         embed(source),
         embed(target),
-        cell=settings.cell,
         hidden_size=settings.hidden_size,
         attention=settings.attention,
         max_source=settings.longest if settings.attention == "location" else None,
-        num_layers=settings.num_layers,
-        dropout=settings.dropout,
-        **settings.options,
+        **cells.layer_arguments(settings),
     )
 
 
@@ -152,6 +152,7 @@ class Translate:
         self.settings, self.source, self.target = settings, source, target
         self.frequent, self.length = frequent, length
         self.network = build_network(settings, len(source), len(target))
+        cells.keep(settings, self.network.decoder)
 
     @classmethod
     def learn(cls, train: Examples, settings: dict[str, Any]) -> Translate:

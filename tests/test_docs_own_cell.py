@@ -1,0 +1,84 @@
+"""The guide to own cells: every block and every command on it runs, and prints what it says."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from tests.tiny import command, write_reviews
+
+import headgate as hg
+from headgate.equations import CELLS
+from headgate.errors import CellError
+
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "own-cell.md"
+BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+SMALL = ["--set", "hidden_size=8", "--set", "embedding_size=8"]
+
+
+def blocks() -> list[tuple[str, str, str, int]]:
+    """The language, the file, the text and the line of each block."""
+    text = GUIDE.read_text(encoding="utf-8")
+    return [
+        (found[1], found[2] or "", found[3], text[: found.start()].count("\n") + 1)
+        for found in BLOCK.finditer(text)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _cells() -> Iterator[None]:
+    before = dict(CELLS)
+    yield
+    CELLS.clear()
+    CELLS.update(before)
+
+
+def test_every_block_runs_and_prints_what_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_reviews(tmp_path)
+    names: dict[str, Any] = {"__name__": "guide"}
+    found = blocks()
+    assert [language for language, *_ in found].count("python") >= 8
+    for (language, file, text, line), (after, _, wanted, _) in zip(
+        found, [*found[1:], ("", "", "", 0)], strict=True
+    ):
+        if file:
+            Path(file).write_text(text, encoding="utf-8")
+        elif language == "python":
+            # its lines are those of the page
+            exec(compile("\n" * line + text, str(GUIDE), "exec"), names)
+        elif language == "sh":
+            run_commands(text)
+        said = capsys.readouterr().out
+        if after == "text":
+            assert said == wanted, f"{GUIDE}:{line}"
+
+
+def run_commands(text: str) -> None:
+    for line in text.splitlines():
+        program, *words = shlex.split(line)
+        assert program == "headgate"
+        assert command(*words, *(SMALL if words[0] == "train" else [])) == 0, line
+
+
+def test_each_thing_that_the_guide_refuses_is_refused() -> None:
+    """The table of errors names in its first column what a step may not hold."""
+    table = GUIDE.read_text(encoding="utf-8").partition("| in the step | write |")[2]
+    rows = re.findall(r"^\| (`.*?) \| ", table.partition("\n\n")[0], re.MULTILINE)
+    wrong = [code for row in rows for code in re.findall(r"`([^`…]*)`", row) if "v" in code]
+    assert len(wrong) >= 8
+    for code in wrong:
+        names: dict[str, Any] = {"hg": hg, "math": math, "numpy": numpy, "torch": torch}
+        body = f"def bad(x, W, v):\n    {code}\n    return {code.split(' = ')[0]}\n"
+        exec(compile(body, "bad.py", "exec"), names)
+        with pytest.raises(CellError, match=r"^bad\.py:[23]: "):
+            hg.cell(names["bad"])
