@@ -1,9 +1,10 @@
 // The mean and the variance of a row, of one value or of several together.
 //
-// A tile holds some units of a row, so that a row is summed up in parts: for each panel of units the
-// sum, and the sum of the squared distances from the panel's own mean. The parts of all tiles are
-// then put together (Chan, Golub and LeVeque 1979), always in the same order: the bits depend neither
-// on the tiles nor on the threads. A row of moments is all sums, value after value, then all squares.
+// A tile holds some units of a row, so that a row is summed up in parts: of each panel's two vectors
+// the sum, lane by lane, and half the squared difference, which is what the two numbers of a lane
+// lie apart from their own mean. The parts of all tiles are then put together (Chan, Golub and LeVeque
+// 1979), always in the same order: the bits depend neither on the tiles nor on the threads. A row of
+// moments has for each value all its sums, then all its squares.
 #pragma once
 
 #include <cmath>
@@ -16,42 +17,42 @@ namespace HEADGATE_TARGET {
 constexpr double kEpsilon = 1e-5;  // of a normalized row, as the notation has it
 
 template <class T>
-HEADGATE_INLINE T total(Vec<T> v) {
-  T sum = v[0];
+HEADGATE_INLINE double total(Vec<T> v) {
+  double sum = v[0];
   for (int i = 1; i < lanes<T>; ++i) sum += v[i];
   return sum;
 }
 
+// How many numbers the sums of a value are.
 template <class T>
-int panels_of(const View& view) {
-  return static_cast<int>(round_up(view.initial_stride, panel<T>) / panel<T>);
+int parts_of(const View& view) {
+  return static_cast<int>(round_up(view.initial_stride, panel<T>) / kPanelVectors);
 }
 
 // The parts of a value's rows that lie in a tile; `code.right` is the value's place among several.
 template <class T>
 inline void reduce_rows(const Tile<T>& tile, const Instruction& code) {
+  static_assert(kPanelVectors == 2, "a lane of a panel has two numbers");
   const View& view = tile.job->views[code.target];
-  const int panels = panels_of<T>(view);
+  const int parts = parts_of<T>(view);
   const Rows<T> from = tile.registers[code.left];
   const Rows<T> to = tile.first_unit().rows_of(view);
   for (int r = 0; r < tile.rows; ++r) {
     const T* row = from.data + r * from.stride;
-    T* sums = to.data + r * to.stride + 2 * panels * code.right + tile.unit / panel<T>;
-    T* squares = sums + panels;
-    for (int j = 0; j < tile.units; j += panel<T>, ++sums, ++squares) {
-      if (tile.units - j >= panel<T>) {
-        const Vec<T> a = load(row + j), b = load(row + j + lanes<T>);
-        *sums = total<T>(a + b);
-        const Vec<T> mean = broadcast<T>(*sums / T(panel<T>));
-        *squares = total<T>((a - mean) * (a - mean) + (b - mean) * (b - mean));
-      } else {
-        T sum = 0, square = 0;
-        for (int i = j; i < tile.units; ++i) sum += row[i];
-        const T mean = sum / T(tile.units - j);
-        for (int i = j; i < tile.units; ++i) square += (row[i] - mean) * (row[i] - mean);
-        *sums = sum;
-        *squares = square;
-      }
+    T* sums = to.data + r * to.stride + 2 * parts * code.right + tile.unit / kPanelVectors;
+    int j = 0;
+    for (; j + panel<T> <= tile.units; j += panel<T>, sums += lanes<T>) {
+      const Vec<T> a = load(row + j), b = load(row + j + lanes<T>);
+      store(sums, a + b);
+      store(sums + parts, (a - b) * (a - b) * T(0.5));
+    }
+    for (int i = 0; j < tile.units && i < lanes<T>; ++i) {
+      // of the last panel's lanes some have one number, some none
+      const T a = j + i < tile.units ? row[j + i] : T(0);
+      const bool two = j + i + lanes<T> < tile.units;
+      const T b = two ? row[j + i + lanes<T>] : T(0);
+      sums[i] = a + b;
+      sums[parts + i] = two ? (a - b) * (a - b) * T(0.5) : T(0);
     }
   }
 }
@@ -64,40 +65,43 @@ class Parts {
       : rows_(tile.first_unit().rows_of(tile.job->views[code.left])),
         values_(code.right),
         units_(static_cast<int>(tile.job->views[code.left].initial_stride)),
-        panels_(panels_of<T>(tile.job->views[code.left])) {}
+        parts_(parts_of<T>(tile.job->views[code.left])) {}
 
   double mean(int row) const {
     const T* sums = rows_.data + row * rows_.stride;
-    double sum = 0;
-    for (int v = 0; v < values_; ++v, sums += 2 * panels_) {
-      for (int p = 0; p < panels_; ++p) sum += sums[p];
+    Vec<T> sum{};
+    for (int v = 0; v < values_; ++v, sums += 2 * parts_) {
+      for (int i = 0; i < parts_; i += lanes<T>) sum += load(sums + i);
     }
-    return sum / all();
+    return total<T>(sum) / all();
   }
 
   double scale(int row) const {
     const double centre = mean(row);
-    const int last = units_ - (panels_ - 1) * panel<T>;  // units of a value's last panel
+    const Vec<T> middle = broadcast<T>(static_cast<T>(centre));
+    const int whole = units_ / panel<T> * lanes<T>, rest = units_ % panel<T>;
     const T* sums = rows_.data + row * rows_.stride;
-    double square = 0, apart = 0;  // within the panels, and between their means
-    for (int v = 0; v < values_; ++v, sums += 2 * panels_) {
-      const T* squares = sums + panels_;
-      for (int p = 0; p < panels_; ++p) square += squares[p];
-      for (int p = 0; p < panels_ - 1; ++p) {
-        const double distance = sums[p] * (1.0 / panel<T>) - centre;
-        apart += distance * distance;
+    Vec<T> square{};
+    double last = 0;
+    for (int v = 0; v < values_; ++v, sums += 2 * parts_) {
+      for (int i = 0; i < whole; i += lanes<T>) {
+        const Vec<T> apart = load(sums + i) * T(0.5) - middle;
+        square += load(sums + parts_ + i) + apart * apart * T(2);
       }
-      const double distance = sums[panels_ - 1] / last - centre;
-      square += last * distance * distance;
+      for (int i = 0; i < rest && i < lanes<T>; ++i) {
+        const int count = i + lanes<T> < rest ? 2 : 1;
+        const double apart = sums[whole + i] / count - centre;
+        last += sums[parts_ + whole + i] + count * apart * apart;
+      }
     }
-    return 1 / std::sqrt((square + apart * panel<T>) / all() + kEpsilon);
+    return 1 / std::sqrt((total<T>(square) + last) / all() + kEpsilon);
   }
 
  private:
   double all() const { return static_cast<double>(units_) * values_; }
 
   Rows<T> rows_;
-  int values_, units_, panels_;
+  int values_, units_, parts_;
 };
 
 // Fills each row of a register with one number.

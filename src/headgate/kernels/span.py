@@ -33,7 +33,7 @@ _MODES = {
     "summed": 4,
     "moments": 5,
 }
-_LEAST_PANEL = 4  # units that share one part of a sum, on a processor with the shortest vectors
+_PANEL = 64  # at least as many units as any processor takes at once
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
 _NEAR = 2**18  # bytes of a weight that stays in the second cache
@@ -311,8 +311,7 @@ class Runner:
             if key not in found:
                 units = width = self._scheduled(schedule, place.buffer)
                 if place.mode == "moments":
-                    parts = len(schedule.moments[place]) * (units // _LEAST_PANEL + 1)
-                    width = 2 * parts
+                    width = len(schedule.moments[place]) * (units + _PANEL)
                 scratch.append(torch.empty(span.layout.rows, width, dtype=self.dtype))
                 found[key] = (*_address(scratch[-1])[:3], units)
             views.append((_MODES[place.mode], *found[key]))

@@ -20,9 +20,13 @@ def widths(program: Program) -> dict[Node, str]:
         CellError: two values of different widths meet; the message names the line.
     """
     known: dict[Node, str] = {}
-    for _ in range(len(program.states) + 1):
+    before: dict[Node, str] | None = None
+    while known != before:
+        before = dict(known)
         for node in program.nodes:
             _infer(node, program, known)
+        for node in reversed(program.nodes):
+            _hand_down(node, known)
         for state, result in zip(program.states, program.results, strict=True):
             if result in known:
                 known[Node("state", block=state)] = known[result]
@@ -47,10 +51,14 @@ def _infer(node: Node, program: Program, known: dict[Node, str]) -> None:
         )
     if found:
         known[node] = next(iter(found))
-        # a vector takes the width of what it meets: a peephole is as wide as the cell
-        for operand in node.operands:
-            if operand.op in ("vector", "noise", "mask"):
-                known[operand] = known[node]
+
+
+def _hand_down(node: Node, known: dict[Node, str]) -> None:
+    """Give operands the width of their value: a peephole is as wide as the cell that it meets."""
+    if node.op in ("matmul", *REDUCTIONS) or node not in known:
+        return
+    for operand in node.operands:
+        known.setdefault(operand, known[node])
 
 
 def _size(width: str, sizes: object) -> str:

@@ -1,4 +1,4 @@
-"""The guide to own cells: every block and every command on it runs, and prints what it says."""
+"""The guides: every block and every command on them runs, and prints what it says."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ import headgate as hg
 from headgate.equations import CELLS
 from headgate.errors import CellError
 
-GUIDE = Path(__file__).resolve().parent.parent / "docs" / "own-cell.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+GUIDE = DOCS / "own-cell.md"
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 SMALL = ["--set", "hidden_size=8", "--set", "embedding_size=8"]
 
 
-def blocks() -> list[tuple[str, str, str, int]]:
+def blocks(guide: Path) -> list[tuple[str, str, str, int]]:
     """The language, the file, the text and the line of each block."""
-    text = GUIDE.read_text(encoding="utf-8")
+    text = guide.read_text(encoding="utf-8")
     return [
         (found[1], found[2] or "", found[3], text[: found.start()].count("\n") + 1)
         for found in BLOCK.finditer(text)
@@ -40,14 +41,20 @@ def _cells() -> Iterator[None]:
     CELLS.update(before)
 
 
+@pytest.mark.parametrize(("name", "least"), [("own-cell.md", 8), ("modifiers.md", 4)])
 def test_every_block_runs_and_prints_what_follows_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    least: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    guide = DOCS / name
     monkeypatch.chdir(tmp_path)
     write_reviews(tmp_path)
     names: dict[str, Any] = {"__name__": "guide"}
-    found = blocks()
-    assert [language for language, *_ in found].count("python") >= 8
+    found = blocks(guide)
+    assert [language for language, *_ in found].count("python") >= least
     for (language, file, text, line), (after, _, wanted, _) in zip(
         found, [*found[1:], ("", "", "", 0)], strict=True
     ):
@@ -55,12 +62,12 @@ def test_every_block_runs_and_prints_what_follows_it(
             Path(file).write_text(text, encoding="utf-8")
         elif language == "python":
             # its lines are those of the page
-            exec(compile("\n" * line + text, str(GUIDE), "exec"), names)
+            exec(compile("\n" * line + text, str(guide), "exec"), names)
         elif language == "sh":
             run_commands(text)
         said = capsys.readouterr().out
         if after == "text":
-            assert said == wanted, f"{GUIDE}:{line}"
+            assert said == wanted, f"{guide}:{line}"
 
 
 def run_commands(text: str) -> None:
