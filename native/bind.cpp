@@ -1,10 +1,12 @@
 // The Python face of the native part: typed signatures, checks, and nothing else.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <stdexcept>
 #include <tuple>
@@ -80,7 +82,7 @@ class Plan {
   // (width, products, instructions); a product is (register, [(view, weight)])
   using Terms = std::vector<std::tuple<int, int>>;
   using StageTuple = std::tuple<int, std::vector<std::tuple<int, Terms>>,
-                                std::vector<std::tuple<int, int, int, int>>>;
+                                std::vector<std::array<int, 7>>>;
 
   Plan(const std::vector<StageTuple>& stages, std::vector<double> constants, int registers)
       : constants_(std::move(constants)) {
@@ -91,8 +93,8 @@ class Plan {
         products_.push_back({target, int(terms_.size()), int(terms.size())});
         for (const auto& [view, weight] : terms) terms_.push_back({view, weight});
       }
-      for (const auto& [operation, target, left, right] : code) {
-        code_.push_back({operation, target, left, right});
+      for (const auto& [operation, target, left, right, third, fourth, fifth] : code) {
+        code_.push_back({operation, target, left, right, third, fourth, fifth});
       }
       stages_.push_back(stage);
     }

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from torch import Tensor
+
+from headgate.kernels import operator
 
 
 def _own(function: Any) -> Any:
@@ -48,3 +51,23 @@ def take_off_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
             for place, own, function in _parts(module):
                 if vars(place)[own] is not function:
                     monkeypatch.setattr(place, own, function)
+
+
+def note_runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note each time that the operator runs, forward or for a gradient.
+
+    Args:
+        monkeypatch: what ends it.
+
+    Returns:
+        A list that grows by "operator".
+    """
+    seen: list[str] = []
+    first = operator._Call.run
+
+    def run(call: operator._Call) -> list[Tensor]:
+        seen.append("operator")
+        return first(call)
+
+    monkeypatch.setattr(operator._Call, "run", run)
+    return seen

@@ -17,6 +17,8 @@ enum Operation : int {
   kMean,    // register <- moments
   kScale,   // register <- moments
   kSpread,  // register <- view of one number a row
+  kNormalize,
+  kNormalizeBackward,
 #define HEADGATE_NAME(name) k_##name,
   HEADGATE_UNARY(HEADGATE_NAME) HEADGATE_BINARY(HEADGATE_NAME)
 #undef HEADGATE_NAME
@@ -65,14 +67,6 @@ inline void sum_rows(const Tile<T>& tile, const Instruction& code) {
   for (int r = 0; r < tile.rows; ++r) {
     for (int j = 0; j < tile.units; ++j) target[j] += from.data[r * from.stride + j];
   }
-}
-
-// Applies a function of places to all vectors of a tile: `apply(i)` gives the vector whose operands
-// lie i numbers behind their rows' beginnings.
-template <class T, class Apply>
-HEADGATE_INLINE void along(T* to, int count, Apply apply) {
-#pragma GCC unroll 2
-  for (int i = 0; i < count; i += lanes<T>) store(to + i, apply(i));
 }
 
 template <class T, class Op>
@@ -178,6 +172,12 @@ void interpret(Tile<T>& tile, int begin, int end) {
         break;
       case kScale:
         spread_scale(tile, code);
+        break;
+      case kNormalize:
+        normalize_rows(tile, code);
+        break;
+      case kNormalizeBackward:
+        normalize_rows_backward(tile, code);
         break;
       case kSpread:
         spread_column(tile, code);

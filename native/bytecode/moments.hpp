@@ -134,5 +134,40 @@ inline void spread_column(Tile<T>& tile, const Instruction& code) {
   spread(tile, code, [&](int row) { return from.data[row * from.stride]; });
 }
 
+// (value - mean) scale. What a row has one of fills its row, so that the first vector tells it.
+template <class T>
+inline void normalize_rows(Tile<T>& tile, const Instruction& code) {
+  const Rows<T> to = tile.own(code.target);
+  const Rows<T> value = tile.registers[code.left];
+  const Rows<T> mean = tile.registers[code.right], scale = tile.registers[code.third];
+  for (int r = 0; r < tile.rows; ++r) {
+    const T* from = value.data + r * value.stride;
+    const Vec<T> m = load(mean.data + r * mean.stride), s = load(scale.data + r * scale.stride);
+    along<T>(to.data + r * to.stride, tile.length(false), [=](int i) HEADGATE_INLINE_LAMBDA {
+      return (load(from + i) - m) * s;
+    });
+  }
+  tile.registers[code.target] = to;
+}
+
+// (d - level - y share) scale: level is the mean of d, share that of d y.
+template <class T>
+inline void normalize_rows_backward(Tile<T>& tile, const Instruction& code) {
+  const Rows<T> to = tile.own(code.target);
+  const Rows<T> gradient = tile.registers[code.left], normal = tile.registers[code.right];
+  const Rows<T> level = tile.registers[code.third], share = tile.registers[code.fourth];
+  const Rows<T> scale = tile.registers[code.fifth];
+  for (int r = 0; r < tile.rows; ++r) {
+    const T* d = gradient.data + r * gradient.stride;
+    const T* y = normal.data + r * normal.stride;
+    const Vec<T> l = load(level.data + r * level.stride), a = load(share.data + r * share.stride);
+    const Vec<T> s = load(scale.data + r * scale.stride);
+    along<T>(to.data + r * to.stride, tile.length(false), [=](int i) HEADGATE_INLINE_LAMBDA {
+      return (load(d + i) - l - load(y + i) * a) * s;
+    });
+  }
+  tile.registers[code.target] = to;
+}
+
 }  // namespace HEADGATE_TARGET
 }  // namespace headgate

@@ -69,5 +69,13 @@ struct Tile {
   }
 };
 
+// Applies a function of places to all vectors of a tile: `apply(i)` gives the vector whose operands
+// lie i numbers behind their rows' beginnings.
+template <class T, class Apply>
+HEADGATE_INLINE void along(T* to, int count, Apply apply) {
+#pragma GCC unroll 2
+  for (int i = 0; i < count; i += lanes<T>) store(to + i, apply(i));
+}
+
 }  // namespace HEADGATE_TARGET
 }  // namespace headgate

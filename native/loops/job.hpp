@@ -53,6 +53,7 @@ struct Stage {
 
 struct Instruction {
   int operation, target, left, right;
+  int third, fourth, fifth;  // registers, of the operations that have so many
 };
 
 struct Plan {

@@ -30,7 +30,8 @@ void apply(int operation, const void* in, void* out, std::ptrdiff_t count) {
   }
 }
 
-constexpr const char* kNames[] = {"load", "store", "sum", "reduce", "mean", "scale", "spread",
+constexpr const char* kNames[] = {"load", "store", "sum", "reduce", "mean", "scale", "spread", "normalize",
+                                  "normalize_backward",
 #define HEADGATE_NAME(name) #name,
                                   HEADGATE_UNARY(HEADGATE_NAME) HEADGATE_BINARY(HEADGATE_NAME)
 #undef HEADGATE_NAME

@@ -11,7 +11,7 @@ from headgate.program.schedule import MATMULS, Place, Schedule, Stage
 
 _RIGHT_CONSTANT, _LEFT_CONSTANT = 1 << 16, 1 << 17
 
-Instruction = tuple[int, int, int, int]
+Instruction = tuple[int, int, int, int, int, int, int]
 Product = tuple[int, list[tuple[int, int]]]
 
 
@@ -122,21 +122,10 @@ class _StageEncoder:
             left, kind = _number(self.tables.constants, float(left)), _LEFT_CONSTANT
         if rest and not sides[1]:
             right, kind = _number(self.tables.constants, float(right)), _RIGHT_CONSTANT
-        if node.op == "normalize":
-            self._normalize(node)
-            return
         for operand in node.operands:
             self._release(operand)
         target = self._take(node)
-        self.code.append((native.operations()[node.op] | kind, target, int(left), int(right)))
-
-    def _normalize(self, node: Node) -> None:
-        value, mean, scale = (self._find(operand) for operand in node.operands)
-        target = self._take(node)
-        self._emit("sub", target, value, mean)
-        self._emit("mul", target, target, scale)
-        for operand in node.operands:
-            self._release(operand)
+        self._emit(node.op, target, int(left), int(right), *map(int, rest[1:]), kind=kind)
 
     def _find(self, node: Node) -> int:
         """The register of a value; one that lies in memory is loaded at its first use."""
@@ -151,8 +140,12 @@ class _StageEncoder:
                 self._emit("load", self._take(node), number, int(place in self.overwritten))
         return self.register[node]
 
-    def _emit(self, name: str, target: int, left: int, right: int = 0) -> None:
-        self.code.append((native.operations()[name], target, left, right))
+    def _emit(
+        self, name: str, target: int, left: int, right: int = 0, *more: int, kind: int = 0
+    ) -> None:
+        third, fourth, fifth = (*more, 0, 0, 0)[:3]
+        operation = native.operations()[name] | kind
+        self.code.append((operation, target, left, right, third, fourth, fifth))
 
     def _take(self, node: Node) -> int:
         if not self.free:

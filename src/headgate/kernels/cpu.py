@@ -14,9 +14,10 @@ from headgate.kernels import native, ragged, reference
 from headgate.kernels.layout import Layout, Span
 from headgate.kernels.protocol import Run
 from headgate.kernels.span import INPUTS, Gradients, Runner, Values
-from headgate.program.graph import Program, once
+from headgate.program.graph import ROW, Program, once
 from headgate.program.parameters import parameters
 from headgate.program.plan import Plan, plan, supports
+from headgate.program.sizes import widths
 
 _NEAR = 8 * 2**20  # bytes of projections in a span: they stay in the last cache
 
@@ -40,7 +41,10 @@ def serves(program: Program, *tensors: Tensor) -> bool:
 
 @once
 def _runs(program: Program) -> bool:
-    return bool(parameters(program)) and supports(program)
+    # the rows of the parameters tell how many units each width has
+    rows = {width for parameter in parameters(program).values() for width in parameter.rows}
+    told = rows | {ROW, *program.equation.sizes}
+    return bool(rows) and told.issuperset(widths(program).values()) and supports(program)
 
 
 def run(  # noqa: PLR0913 - a run in time is the things that define it

@@ -87,7 +87,9 @@ def scan(  # noqa: PLR0913 - a run in time is the things that define it
         raise ShapeError(f"a sequence has at least one step, but the input is {tuple(x.shape)}")
     wish = _wish()
     wishes: dict[str, Any] = {"reverse": reverse, "trace": trace, "given": given or {}}
-    if torch.compiler.is_compiling() and (wish is None or torch.compiler.is_dynamo_compiling()):
+    if torch.compiler.is_compiling() and (
+        wish in (None, "native") or torch.compiler.is_dynamo_compiling()
+    ):
         kernel = "reference" if wish == "eager" else wish or "native"
         wishes |= {"lengths": lengths, "checkpoint": checkpoint, "kernel": kernel}
         return operator.run(program, x, weights, states, **wishes)

@@ -77,6 +77,12 @@ def _softsign_backward(d: Tensor, a: Tensor) -> Tensor:
     return d / (1 + a.abs()).square()
 
 
+def _normalize_backward(
+    d: Tensor, y: Tensor, level: Tensor, along: Tensor, scale: Tensor
+) -> Tensor:
+    return (d - level - y * along) * scale
+
+
 # The operations that only a gradient holds, with torch's own results, also at a kink and for NaN;
 # where torch has two answers for NaN, as for elu and hardtanh, it is that of its vectors. The
 # arguments of NAME_backward are the gradient d of the value y, and y itself or, where y does not
@@ -95,6 +101,7 @@ BACKWARD: dict[str, Callable[..., Tensor]] = {
     "silu_backward": _silu_backward,
     "gelu_backward": _gelu_backward,
     "softsign_backward": _softsign_backward,
+    "normalize_backward": _normalize_backward,
 }
 
 
@@ -197,7 +204,10 @@ def normalized(
     level = make("mean", *(make("mul", share, d) for d, _ in parts))
     along = make("mean", *(make("mul", share, make("mul", d, y)) for d, y in parts))
     return [
-        make("mul", make("sub", make("sub", d, level), make("mul", y, along)), scale)
+        make("normalize_backward", d, y, level, along, scale)
+        if isinstance(d, Node)
+        # of a value that is not used itself, the others' mean and scale depend on it all the same
+        else make("mul", make("neg", make("add", level, make("mul", y, along))), scale)
         for d, y in zip(gradients, values, strict=True)
     ]
 
