@@ -157,6 +157,10 @@ def _of(layer: Recurrent, name: str) -> Tensor:
     return layer.get_parameter(name)
 
 
+def _named(layer: Recurrent) -> dict[str, Tensor]:
+    return {name.removesuffix("_l0"): value for name, value in layer.named_parameters()}
+
+
 def _gates(layer: Recurrent, name: str, count: int) -> tuple[Tensor, ...]:
     return _of(layer, f"{name}_l0").chunk(count)
 
@@ -166,22 +170,24 @@ def _normal(rows: Tensor) -> Tensor:
 
 
 def test_layer_norm_of_an_lstm_is_ba_s() -> None:
+    w = _named(layer)
     layer = _layer(Case("lstm", {"layer_norm": True}))
     x, (h, c) = draw(4, 3, 5), draw_states(layer, 3)
     outputs = layer(x, (h, c))[0]
     h, c = h[0], c[0]
     for t in range(4):
         # the gates are one row of 4N, in Ba's equations (20) to (22)
-        rows = _normal(x[t] @ _of(layer, "weight_ih_l0").T) * _of(layer, "norm_ih_l0")
-        rows = rows + _normal(h @ _of(layer, "weight_hh_l0").T) * _of(layer, "norm_hh_l0") + _of(layer, "bias_l0")
+        rows = _normal(x[t] @ w["weight_ih"].T) * w["norm_ih"]
+        rows = rows + _normal(h @ w["weight_hh"].T) * w["norm_hh"] + w["bias"]
         i, f, g, o = rows.chunk(4, -1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * (_normal(c) * _of(layer, "norm_state_l0") + _of(layer, "norm_state_bias_l0")).tanh()
+        h = o.sigmoid() * (_normal(c) * w["norm_state"] + w["norm_state_bias"]).tanh()
         assert_equal(outputs[t], h, "output")
 
 
 @pytest.mark.parametrize("reset", ["after", "before"])
 def test_layer_norm_of_a_gru_is_ba_s(reset: str) -> None:
+    v = _named(layer)
     layer = _layer(Case("gru", {"layer_norm": True, "reset": reset}))
     x, (h,) = draw(4, 3, 5), draw_states(layer, 3)
     outputs, h = layer(x, h)[0], h[0]
@@ -194,14 +200,15 @@ def test_layer_norm_of_a_gru_is_ba_s(reset: str) -> None:
         r, z = (left + right + torch.cat(bias[:2])).sigmoid().chunk(2, -1)
         inner = _normal((r * h if reset == "before" else h) @ u[2].T) * b[2]
         if reset == "after":
-            inner = r * (inner + _of(layer, "bias_candidate_l0"))
+            inner = r * (inner + v["bias_candidate"])
         g = (_normal(x[t] @ w[2].T) * a[2] + bias[2] + inner).tanh()
         h = z * h + (1 - z) * g
         assert_equal(outputs[t], h, "output")
 
 
 def _lstm_step(layer: Recurrent, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    rows = x @ _of(layer, "weight_ih_l0").T + _of(layer, "bias_l0") + h @ _of(layer, "weight_hh_l0").T
+    w = _named(layer)
+    rows = x @ w["weight_ih"].T + w["bias"] + h @ w["weight_hh"].T
     i, f, g, o = rows.chunk(4, -1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
@@ -249,6 +256,7 @@ def test_recurrent_dropout_is_one_mask_a_state_shared_by_the_gates() -> None:
 
 
 def test_recurrent_dropout_masks_a_gated_state_too() -> None:
+    v = _named(layer)
     layer = _layer(Case("gru", {"recurrent_dropout": 0.4, "reset": "before"}))
     x, (h,) = draw(3, 2, 5), draw_states(layer, 2)
     torch.manual_seed(1)
@@ -256,7 +264,7 @@ def test_recurrent_dropout_masks_a_gated_state_too() -> None:
     outputs, h = _run(layer, x, h)[0], h[0]
     u = _gates(layer, "weight_hh", 3)
     for t in range(3):
-        a = (x[t] @ _of(layer, "weight_ih_l0").T + _of(layer, "bias_l0")).chunk(3, -1)
+        a = (x[t] @ v["weight_ih"].T + v["bias"]).chunk(3, -1)
         r, z = ((a[k] + (mask * h) @ u[k].T).sigmoid() for k in range(2))
         h = z * h + (1 - z) * (a[2] + (mask * r * h) @ u[2].T).tanh()
         assert_equal(outputs[t], h, "output")
