@@ -170,8 +170,8 @@ def _normal(rows: Tensor) -> Tensor:
 
 
 def test_layer_norm_of_an_lstm_is_ba_s() -> None:
-    w = _named(layer)
     layer = _layer(Case("lstm", {"layer_norm": True}))
+    w = _named(layer)
     x, (h, c) = draw(4, 3, 5), draw_states(layer, 3)
     outputs = layer(x, (h, c))[0]
     h, c = h[0], c[0]
@@ -187,8 +187,8 @@ def test_layer_norm_of_an_lstm_is_ba_s() -> None:
 
 @pytest.mark.parametrize("reset", ["after", "before"])
 def test_layer_norm_of_a_gru_is_ba_s(reset: str) -> None:
-    v = _named(layer)
     layer = _layer(Case("gru", {"layer_norm": True, "reset": reset}))
+    v = _named(layer)
     x, (h,) = draw(4, 3, 5), draw_states(layer, 3)
     outputs, h = layer(x, h)[0], h[0]
     w, u = _gates(layer, "weight_ih", 3), _gates(layer, "weight_hh", 3)
@@ -256,8 +256,8 @@ def test_recurrent_dropout_is_one_mask_a_state_shared_by_the_gates() -> None:
 
 
 def test_recurrent_dropout_masks_a_gated_state_too() -> None:
-    v = _named(layer)
     layer = _layer(Case("gru", {"recurrent_dropout": 0.4, "reset": "before"}))
+    v = _named(layer)
     x, (h,) = draw(3, 2, 5), draw_states(layer, 2)
     torch.manual_seed(1)
     mask = layer._given(layer._program(resets=False), x, None)[0][0]["mask.h"]
