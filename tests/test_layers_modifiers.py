@@ -150,6 +150,15 @@ def test_a_reset_without_a_learned_state_begins_at_zero() -> None:
     assert_equal(outputs[:, 2:], layer(x[:, 2:])[0], "bits")
 
 
+@pytest.mark.parametrize("kernel", ["native", "reference"])
+def test_what_a_run_is_given_has_the_dtype_of_the_run(kernel: str) -> None:
+    layer = Recurrent("gru", 3, 4, recurrent_dropout=0.4)
+    x, program = torch.randn(2, 2, 3), layer._program(resets=False)
+    wrong = {"mask.h": torch.ones(2, 4, dtype=torch.float64)}
+    with using(kernel), pytest.raises(RuntimeError, match="dtype"):
+        scan(program, x, layer.weights()[0][0], (torch.zeros(2, 4),), given=wrong)
+
+
 # Against the papers, by code that knows no program.
 
 

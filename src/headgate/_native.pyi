@@ -25,7 +25,7 @@ def unary(target: str, doubles: bool, operation: int, input: int, output: int, c
 class Plan:
     """Stages of products and pointwise code, ready to run over time."""
 
-    def __init__(self, stages: Sequence[tuple[int, Sequence[tuple[int, Sequence[tuple[int, int]]]], Sequence[tuple[int, int, int, int]]]], constants: Sequence[float], registers: int) -> None: ...
+    def __init__(self, stages: Sequence[tuple[int, Sequence[tuple[int, Sequence[tuple[int, int]]]], Sequence[Sequence[int]]]], constants: Sequence[float], registers: int) -> None: ...
 
     def run(self, target: str, doubles: bool, views: Sequence[tuple[int, int, int, int, int]], weights: Sequence[tuple[int, int, int, int, bool]], widths: Sequence[int], offsets: int, steps: int, walk: int, direction: int, threads: int, columns: bool) -> None:
         """Run over time; addresses are those of live, suitably sized arrays."""

@@ -96,7 +96,8 @@ def scan(  # noqa: PLR0913 - a run in time is the things that define it
     if lengths is not None and not torch.compiler.is_compiling():
         lengths = None if bool((lengths == x.shape[0]).all()) else lengths
     wishes["lengths"] = lengths
-    kernel = _pick(wish, program, (x, *states, *weights.values()), trace=trace)
+    tensors = (x, *states, *weights.values(), *wishes["given"].values())
+    kernel = _pick(wish, program, tensors, trace=trace)
     if kernel == "native":
         return cpu.run(program, x, weights, states, checkpoint=checkpoint, **wishes)
     return ragged.over(STEPPED[kernel], program, x, weights, states, **wishes)

@@ -19,6 +19,7 @@ from headgate.kernels.geometry import (
     gradient_rows,
 )
 from headgate.kernels.layout import Span
+from headgate.kernels.products import add_product, multiply
 from headgate.program.graph import Program
 from headgate.program.parameters import parameters
 from headgate.program.plan import Gradient, Plan
@@ -36,7 +37,6 @@ _MODES = {
 _PANEL = 64  # at least as many units as any processor takes at once
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
-_NEAR = 2**18  # bytes of a weight that stays in the second cache
 INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
 
 # Where a view begins: the first number, from row to row, and both again for the initial state.
@@ -139,7 +139,7 @@ class Runner:
 
     def _project(self, x: Tensor, room: Tensor | None) -> Tensor:
         room = self._room(INPUTS, len(x), self.inputs) if room is None else room
-        return _multiply(
+        return multiply(
             x,
             self.weights["weight_ih"],
             self.weights["bias"] if self.program.biased else None,
@@ -155,7 +155,7 @@ class Runner:
             result: where the gradient goes, [R, M].
         """
         if self.inputs:
-            _multiply(d, self.weights["weight_ih"], None, result, transposed=False)
+            multiply(d, self.weights["weight_ih"], None, result, transposed=False)
         else:
             result.zero_()
 
@@ -282,10 +282,10 @@ class Runner:
             target = grads.weights[block.name][block.row : block.row + block.rows]
             d = whole[:, product.column : product.column + block.rows]
             for part, operand in operands[place]:
-                _add_product(target, d[part], operand)
+                add_product(target, d[part], operand)
         own = whole[:, : self.inputs]
         if "weight_ih" in grads.weights:
-            _add_product(grads.weights["weight_ih"], own, x)
+            add_product(grads.weights["weight_ih"], own, x)
         if self.program.biased and "bias" in grads.weights:
             grads.weights["bias"].add_(own.sum(0))
 
@@ -339,35 +339,6 @@ class Runner:
         address = weight.data_ptr() + block.row * columns * self.bytes
         depth, width = (columns, rows) if forward else (rows, columns)
         return address, columns, depth, width, forward
-
-
-def _add_product(target: Tensor, left: Tensor, right: Tensor) -> None:
-    """Add leftᵀ right, in blocks of rows: one long sum in single precision loses digits.
-
-    A block reads and writes the whole target, so that they are longer where that is far away.
-    """
-    rows = 64 if target.numel() * target.element_size() <= _NEAR else 256
-    for some, others in zip(left.split(rows), right.split(rows), strict=True):
-        target.addmm_(some.t(), others)
-
-
-def _multiply(
-    x: Tensor, weight: Tensor, bias: Tensor | None, result: Tensor, *, transposed: bool
-) -> Tensor:
-    """Multiply rows by a weight [out, in] as a projection does, or the other way round."""
-    depth, width = weight.shape[::-1] if transposed else weight.shape
-    native.project(
-        x.dtype == torch.float64,
-        x.data_ptr(),
-        x.stride(0),
-        (weight.data_ptr(), weight.stride(0), depth, width, transposed),
-        0 if bias is None else bias.data_ptr(),
-        result.data_ptr(),
-        result.stride(0),
-        len(x),
-        torch.get_num_threads(),
-    )
-    return result
 
 
 def _share(span: Span, widths: Sequence[int]) -> tuple[int, bool]:

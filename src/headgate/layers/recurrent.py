@@ -151,8 +151,8 @@ class Recurrent(nn.Module):
             state: the state before the first step, [layers · directions, B, N]; a tuple of them
                 where the cell has several; as ``initial_state`` says where None.
             lengths: the steps of each row, [B], in any order; past them the output is zero.
-            resets: the steps before which a row begins anew, as if a sequence began there: true or
-                false, [T, B], or [B, T] if ``batch_first``.
+            resets: the steps before which a row begins anew, as if a sequence began there, from a
+                learned state or from zero: true or false, [T, B], or [B, T] if ``batch_first``.
             trace: also give every gate and state at every step.
             checkpoint: keep √T of the states for the gradient and compute the others again: a
                 third more time, and memory that grows with √T. On a CPU alone.

@@ -20,8 +20,7 @@ def widths(program: Program) -> dict[Node, str]:
         CellError: two values of different widths meet; the message names the line.
     """
     known: dict[Node, str] = {}
-    before: dict[Node, str] | None = None
-    while known != before:
+    for _ in range(len(program.nodes) + 1):
         before = dict(known)
         for node in program.nodes:
             _infer(node, program, known)
@@ -30,6 +29,8 @@ def widths(program: Program) -> dict[Node, str]:
         for state, result in zip(program.states, program.results, strict=True):
             if result in known:
                 known[Node("state", block=state)] = known[result]
+        if known == before:
+            break
     return {node: known.get(node, HIDDEN) for node in program.nodes}
 
 
@@ -75,9 +76,10 @@ def check_sizes(program: Program) -> Program:
         The same program.
 
     Raises:
-        CellError: two widths meet, or a block and a state share a name.
+        CellError: two widths meet, one matrix multiplies two widths, or a block and a state share
+            a name.
     """
-    widths(program)
+    _check_matrices(program)
     new = dict(zip(program.states, program.results, strict=True))
     for name, node in program.names.items():
         if name in new and new[name] is not node:
@@ -86,3 +88,17 @@ def check_sizes(program: Program) -> Program:
                 "give the block another name"
             )
     return program
+
+
+def _check_matrices(program: Program) -> None:
+    width, columns = widths(program), dict[str, str]()
+    for node in program.nodes:
+        if node.op == "matmul":
+            new = width[node.operands[0]]
+            old = columns.setdefault(node.block, new)
+            if old != new:
+                sizes = program.equation.sizes
+                raise CellError(
+                    f"{node.line}: W.{node.block} multiplies a value of {_size(old, sizes)} units "
+                    f"and one of {_size(new, sizes)}; give one of them a block of its own"
+                )
