@@ -31,8 +31,10 @@ constexpr int kLeftConstant = 1 << 17;
 template <class T>
 inline void load_rows(Tile<T>& tile, const Instruction& code) {
   const Rows<T> from = tile.rows_of(tile.job->views[code.left]);
-  // whole vectors are read where they lie, unless a store comes before their last use
-  if (tile.units % lanes<T> == 0 && !code.right) {
+  // whole vectors are read where they lie, unless a store comes before their last use; rows as far
+  // apart as those of the scratch would be read as one, which half a panel is too short for
+  const bool as_one = from.stride == tile.stride() && tile.units != tile.stride();
+  if (tile.units % lanes<T> == 0 && !code.right && !as_one) {
     tile.registers[code.target] = from;
     return;
   }

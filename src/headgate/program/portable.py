@@ -185,8 +185,15 @@ def _check_node(
     _check(bool(block) or op not in _BLOCKS, f"{op} has a block")
     _check(not block or op not in EVERY, f"{op} has no block")
     _check(op != "state" or block in states, f"{block!r:.40} is one of the states")
-    sums = tuple(node.op for node in nodes[1:])
-    _check(op != "normalize" or sums == REDUCTIONS, "normalize takes a value, its mean and scale")
+    sums = tuple(node for node in nodes if node.op in REDUCTIONS)
+    if op == "normalize":
+        ours = nodes[0] not in sums and all(nodes[0] in node.args for node in sums)
+        own = tuple(node.op for node in nodes[1:]) == REDUCTIONS and ours
+        own = own and len({node.args for node in sums}) == 1
+        _check(own, "normalize takes a value, its mean and scale")
+    else:
+        # their gradients are known together alone
+        _check(not sums, f"{op} takes no mean and no scale")
 
 
 def _arity(op: str) -> tuple[int, int]:
