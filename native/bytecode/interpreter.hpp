@@ -60,14 +60,23 @@ inline void store_rows(const Tile<T>& tile, const Instruction& code) {
   }
 }
 
-// In double precision: a sum over all rows and steps would lose digits in single.
+// The rows of a tile are few and summed as they are; the sum over all rows and steps is one of
+// doubles, since it would lose digits in single precision.
 template <class T>
 inline void sum_rows(const Tile<T>& tile, const Instruction& code) {
   const View& view = tile.job->views[code.target];
   double* target = static_cast<double*>(view.data) + tile.thread * view.stride + tile.unit;
   const Rows<T> from = tile.registers[code.left];
-  for (int r = 0; r < tile.rows; ++r) {
-    for (int j = 0; j < tile.units; ++j) target[j] += from.data[r * from.stride + j];
+  int j = 0;
+  for (; j + lanes<T> <= tile.units; j += lanes<T>) {
+    Vec<T> sum = load(from.data + j);
+    for (int r = 1; r < tile.rows; ++r) sum += load(from.data + r * from.stride + j);
+    for (int i = 0; i < lanes<T>; ++i) target[j + i] += sum[i];
+  }
+  for (; j < tile.units; ++j) {
+    T sum = from.data[j];
+    for (int r = 1; r < tile.rows; ++r) sum += from.data[r * from.stride + j];
+    target[j] += sum;
   }
 }
 

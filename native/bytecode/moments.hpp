@@ -69,11 +69,16 @@ class Parts {
 
   double mean(int row) const {
     const T* sums = rows_.data + row * rows_.stride;
-    Vec<T> sum{};
+    Vec<T> even{}, odd{};  // two, as each addition waits for the one before
     for (int v = 0; v < values_; ++v, sums += 2 * parts_) {
-      for (int i = 0; i < parts_; i += lanes<T>) sum += load(sums + i);
+      int i = 0;
+      for (; i + panel<T> <= parts_; i += panel<T>) {
+        even += load(sums + i);
+        odd += load(sums + i + lanes<T>);
+      }
+      if (i < parts_) even += load(sums + i);
     }
-    return total<T>(sum) / all();
+    return total<T>(even + odd) / all();
   }
 
   double scale(int row) const {
