@@ -16,6 +16,7 @@ from headgate.kernels import scan, using
 from headgate.layers import LSTM, Recurrent
 from headgate.layers.checks import check_features
 from headgate.program import split
+from headgate.program.portable import from_text, to_text
 
 
 def _read(layer: Recurrent) -> set[str]:
@@ -129,6 +130,8 @@ def test_a_printed_layer_names_its_cell_and_what_differs() -> None:
     layer = Recurrent("gru", 2, 3, num_layers=2, bidirectional=True)
     assert repr(layer) == "Recurrent(gru, 2, 3, bidirectional=True, num_layers=2)"
     assert repr(Recurrent("rnn", 2, 3)) == "Recurrent(rnn, 2, 3)"
+    program = from_text(to_text(layer.program))
+    assert repr(Recurrent(program, 2, 3)) == "Recurrent(a program, 2, 3)"
 
 
 WRONG: list[tuple[dict[str, Any], type[HeadgateError], str]] = [

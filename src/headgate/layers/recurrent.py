@@ -34,6 +34,7 @@ from headgate.program import (
 )
 from headgate.program.graph import constant
 from headgate.program.own import Own
+from headgate.program.portable import rebuilt
 
 Output = Float[Tensor, "_ _ N"]
 States = Float[Tensor, "_ _ _"] | tuple[Float[Tensor, "_ _ _"], ...]
@@ -263,8 +264,13 @@ class Recurrent(nn.Module):
         changed = [f"{flag}={getattr(self, flag)}" for flag in flags if getattr(self, flag)]
         changed += ["layer_norm=True"] * self._recipe[3] + self.noise.changed()
         changed += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
-        name = self.cell.step.__qualname__.split(".")[0]
-        return ", ".join([name, str(self.input_size), str(self.hidden_size), *changed])
+        return ", ".join([self._name(), str(self.input_size), str(self.hidden_size), *changed])
+
+    def _name(self) -> str:
+        if isinstance(self.cell, Own):
+            return self.cell.name
+        built = self.cell.step is not rebuilt
+        return self.cell.step.__qualname__.split(".")[0] if built else "a program"
 
     def _suffixes(self) -> list[list[str]]:
         ends = ["", "_reverse"] if self.bidirectional else [""]
