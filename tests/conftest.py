@@ -17,7 +17,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "headgate"
 # Equations are called with proxies while they are traced, so their signatures are not checked.
 UNCHECKED = {"__init__", "__main__", "__pycache__", "_native", "equations"}
 # Graphs hold no tensors, and are walked so often that checks would take most of the tests' time.
-GRAPHS = {"backward", "graph", "modifiers", "plan", "schedule"}
+GRAPHS = {"backward", "graph", "modifiers", "plan", "portable", "schedule"}
 
 
 def _names(folder: Path) -> set[str]:

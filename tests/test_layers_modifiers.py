@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.cases import Case, as_tuple, draw, draw_states, every_cell, every_modifier
+from tests.cases import MODIFIED, Case, as_tuple, draw, draw_states, every_cell, every_modifier
 from tests.tolerances import assert_equal
 from torch import Tensor
 from torch.nn import functional
@@ -16,6 +16,9 @@ from headgate.kernels import cpu, native, scan, using
 from headgate.layers import Recurrent
 
 NAN = float("nan")
+# resets are a modifier too: with each other one, and the others in pairs
+PAIRS = [(case, False) for case in MODIFIED]
+PAIRS += [(case, True) for case in MODIFIED if len(case.changed) == 1]
 RAGGED = [5, 1, 0, 4, 5, 2, 3]
 SIZES: dict[str, Any] = {"input_size": 5, "hidden_size": 37}
 
@@ -56,8 +59,7 @@ def _resets(*shape: int) -> Tensor:
 
 
 @pytest.mark.skipif(not native.available, reason="the native part is not built")
-@pytest.mark.parametrize("resets", [False, True], ids=["whole", "resets"])
-@every_modifier
+@pytest.mark.parametrize(("case", "resets"), PAIRS, ids=[f"{c.id}-{r}" for c, r in PAIRS])
 def test_the_native_kernel_has_the_reference_s_values_and_gradients(
     case: Case, resets: bool
 ) -> None:
