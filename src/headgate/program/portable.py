@@ -74,7 +74,11 @@ def to_text(program: Program) -> str:
 
 
 def _write(arg: Node | float, place: Mapping[Node, int]) -> int | str:
-    return place[arg] if isinstance(arg, Node) else repr(float(arg))
+    if isinstance(arg, Node):
+        return place[arg]
+    if not isinstance(arg, (int, float)):
+        raise TypeError(f"an argument is a value or a number, not {arg!r}")
+    return repr(float(arg))
 
 
 def rebuilt() -> NoReturn:
