@@ -123,6 +123,19 @@ def test_options_come_back_from_a_pickle() -> None:
     assert again.cell.options == {"scale": 7}
 
 
+@pytest.mark.parametrize(
+    "more", [{"layer_norm": True}, {"zoneout": 0.2}, {"recurrent_dropout": 0.2}, {}], ids=str
+)
+def test_a_modified_layer_of_an_own_cell_is_copied_and_pickled(more: dict[str, Any]) -> None:
+    layer = hg.Recurrent(hg.cell(gated), 3, 4, **more).eval()
+    x, resets = torch.randn(5, 2, 3), torch.zeros(5, 2, dtype=torch.bool)
+    resets[3] = True
+    wanted = layer(x, resets=resets)[0]
+    for same in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(same(x, resets=resets)[0], wanted)
+        assert same.cell is layer.cell
+
+
 CELL_FILE = """
 import headgate as hg
 from torch import sigmoid, tanh

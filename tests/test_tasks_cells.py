@@ -70,6 +70,16 @@ def test_a_saved_model_opens_where_the_cell_is_not(tmp_path: Path) -> None:
         load(tmp_path / "model")
 
 
+def test_an_own_cell_trains_with_its_modifiers(tmp_path: Path) -> None:
+    options = {"layer_norm": True, "zoneout": 0.1, "recurrent_dropout": 0.1}
+    model = train_classifier(write_reviews(tmp_path), cell=hg.cell(gated), options=options)
+    model.save(tmp_path / "model")
+    CELLS.pop("gated")
+    rows = ["a warm film", "cold"]
+    wanted, found = model.predict(rows), load(tmp_path / "model").predict(rows)
+    assert [each.probabilities for each in found] == [each.probabilities for each in wanted]
+
+
 def test_a_model_of_a_built_in_cell_keeps_its_name_alone(tmp_path: Path) -> None:
     model = train_classifier(write_reviews(tmp_path), cell="mgu", epochs=1)
     assert (model.task.settings.cell, model.task.settings.program) == ("mgu", None)

@@ -13,7 +13,7 @@ is the layer's output.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -40,6 +40,14 @@ class Equation:
     layout: tuple[str, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     initial: Mapping[str, float] = field(default_factory=dict)
+
+    def said(self) -> dict[str, Any]:
+        """Give what is said of the step, by name.
+
+        Returns:
+            The arguments of an equation, without the step.
+        """
+        return {each.name: getattr(self, each.name) for each in fields(Equation)[1:]}
 
 
 def named(name: str, value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from headgate.equations.notation import Equation
 from headgate.program.graph import Node, Program, walk
 from headgate.program.portable import rebuilt
 from headgate.program.sizes import check_sizes
@@ -202,7 +203,8 @@ def _rebuild(program: Program, results: tuple[Node, ...], names: Mapping[str, No
     after = dict(zip(program.states, results, strict=True))
     names = {name: node for name, node in names.items() if after.get(name, node) == node}
     nodes = walk((*names.values(), *results))
-    equation = replace(program.equation, step=rebuilt)
+    # of no name: a user's own cell is what was registered, not what is made of it here
+    equation = Equation(rebuilt, **program.equation.said())
     return check_sizes(
         Program(equation, program.states, results, nodes, dict(names), program.biased)
     )

@@ -116,8 +116,7 @@ class Definition:
                 f"{built!r}; a step itself has the arguments x, W, b, p as it needs them, and its "
                 "states"
             )
-        said = {name: getattr(built, name) for name in ("source", "layout", "sizes", "initial")}
-        own = Own(built.step, **said, definition=self, options=options)
+        own = Own(built.step, **built.said(), definition=self, options=options)
         trace(own)
         return own
 
