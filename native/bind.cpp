@@ -1,6 +1,7 @@
 // The Python face of the native part: typed signatures, checks, and nothing else.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -12,6 +13,7 @@
 #include <tuple>
 
 #include "loops/job.hpp"
+#include "streams/chain.hpp"
 #include "targets/kernels.hpp"
 #include "targets/targets.hpp"
 
@@ -29,6 +31,7 @@ using headgate::Stage;
 using headgate::Term;
 using headgate::View;
 using headgate::Weight;
+namespace streams = headgate::streams;
 namespace targets = headgate::targets;
 
 namespace {
@@ -103,6 +106,8 @@ class Plan {
   }
   Plan(const Plan&) = delete;
 
+  const headgate::Plan& data() const { return plan_; }
+
   void run(const std::string& target, bool doubles, const std::vector<ViewTuple>& views,
            const std::vector<WeightTuple>& weights, const std::vector<int>& widths,
            std::uintptr_t offsets, int steps, int walk, int direction, int threads,
@@ -129,6 +134,74 @@ class Plan {
   std::vector<Instruction> code_;
   std::vector<double> constants_;
   headgate::Plan plan_;
+};
+
+class Chain {
+ public:
+  // (address, entries, width) of a table; the projection; the address of its bias; a cell's plan;
+  // its views as (mode, base, offset, columns, units); its weights; its widths; the columns of the
+  // states that go on; whether what came in is added to them
+  using PartTuple =
+      std::tuple<std::tuple<std::uintptr_t, std::int64_t, int>, WeightTuple, std::uintptr_t,
+                 std::shared_ptr<Plan>, std::vector<std::tuple<int, int, std::int64_t, int, int>>,
+                 std::vector<WeightTuple>, std::vector<int>, std::vector<std::tuple<int, int>>,
+                 bool>;
+
+  Chain(const std::string& target, bool doubles, bool bytes, int features, int state,
+        const std::vector<PartTuple>& parts)
+      : data_(kernel(target, doubles), doubles, bytes, features, state, built(parts, plans_)) {}
+  Chain(const Chain&) = delete;
+
+  const streams::Chain& data() const { return data_; }
+  std::size_t weight_bytes() const { return data_.weight_bytes(); }
+
+ private:
+  using Plans = std::vector<std::shared_ptr<Plan>>;
+
+  static std::vector<streams::Part> built(const std::vector<PartTuple>& parts, Plans& plans) {
+    std::vector<streams::Part> found;
+    for (const auto& [table, projection, bias, plan, places, weights, widths, outputs, residual] :
+         parts) {
+      streams::Part part;
+      const auto& [address, entries, width] = table;
+      part.table = pointer<const void>(address);
+      part.entries = entries;
+      part.width = width;
+      part.projection = weight_of(projection);
+      part.bias = pointer<const void>(bias);
+      if (plan) part.plan = &plan->data();
+      plans.push_back(plan);
+      for (const auto& [mode, base, offset, columns, units] : places) {
+        part.places.push_back({Mode(mode), streams::Base(base), offset, columns, units});
+      }
+      for (const WeightTuple& weight : weights) part.weights.push_back(weight_of(weight));
+      part.widths = widths;
+      for (const auto& [first, count] : outputs) part.outputs.push_back({first, count});
+      part.residual = residual;
+      found.push_back(std::move(part));
+    }
+    return found;
+  }
+
+  Plans plans_;
+  streams::Chain data_;
+};
+
+class Stream {
+ public:
+  Stream(std::shared_ptr<Chain> chain, int rows, std::uintptr_t ring, int slots)
+      : chain_(std::move(chain)), data_(chain_->data(), rows, pointer<void>(ring), slots) {}
+  Stream(const Stream&) = delete;
+
+  std::int64_t run(std::uintptr_t input, std::int64_t steps, int slot,
+                   std::uintptr_t output) const {
+    nb::gil_scoped_release released;
+    return data_.run(pointer<const void>(input), steps, slot, pointer<void>(output));
+  }
+
+ private:
+  std::shared_ptr<Chain> chain_;
+  streams::Stream data_;
 };
 
 void project(const std::string& target, bool doubles, std::uintptr_t input,
@@ -176,4 +249,17 @@ NB_MODULE(_native, m) {
            nb::arg("weights"), nb::arg("widths"), nb::arg("offsets"), nb::arg("steps"),
            nb::arg("walk"), nb::arg("direction"), nb::arg("threads"), nb::arg("columns"),
            "Run over time; addresses are those of live, suitably sized arrays.");
+  nb::class_<Chain>(m, "Chain", "Layers with frozen weights, which streams share.")
+      .def(nb::init<const std::string&, bool, bool, int, int,
+                    const std::vector<Chain::PartTuple>&>(),
+           nb::arg("target"), nb::arg("doubles"), nb::arg("bytes"), nb::arg("features"),
+           nb::arg("state"), nb::arg("parts"))
+      .def_prop_ro("weight_bytes", &Chain::weight_bytes, "The memory of the frozen weights.");
+  nb::class_<Stream>(m, "Stream", "A chain kept running, with all the memory that it needs.")
+      .def(nb::init<std::shared_ptr<Chain>, int, std::uintptr_t, int>(), nb::arg("chain"),
+           nb::arg("rows"), nb::arg("ring"), nb::arg("slots"))
+      .def("run", &Stream::run, nb::arg("input"), nb::arg("steps"), nb::arg("slot"),
+           nb::arg("output"),
+           "Take steps from the states in a slot; give the place of the first id that is none of "
+           "the table's, before anything is done, or -1.");
 }

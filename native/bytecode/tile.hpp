@@ -22,6 +22,7 @@ template <class T>
 struct Tile {
   const Job* job;
   std::int64_t now, before;  // the first packed rows of this step and of the one before it
+  std::int64_t next;         // in a ring of states: of the one that this step writes
   bool initial;              // there is no step before
   int thread;
   int row, rows, unit, units;
@@ -58,6 +59,8 @@ struct Tile {
                   view.initial_stride};
         }
         return {data + (before + row) * view.stride + unit, view.stride};
+      case Mode::next:
+        return {data + (next + row) * view.stride + unit, view.stride};
       case Mode::rolling:
       case Mode::moments:
         return {data + row * view.stride + unit, view.stride};

@@ -1,7 +1,7 @@
 // The projection of all steps at once: one large product in the same order of sums as a tile's.
 #pragma once
 
-#include "gemm/tile.hpp"
+#include "gemm/frozen.hpp"
 #include "loops/memory.hpp"
 #include "loops/threads.hpp"
 

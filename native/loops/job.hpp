@@ -16,6 +16,7 @@ enum class Mode : int {
   shared,    // one row for all: a vector of parameters
   summed,    // added up over rows and steps as doubles, one row for each thread
   moments,   // parts of the sums over each row of the batch, of one or several values
+  next,      // the row after `previous`, in a ring of states
 };
 
 struct View {
@@ -32,6 +33,13 @@ struct Weight {
   std::ptrdiff_t stride;
   int depth, width;
   bool transposed;  // stored as [width, depth]
+};
+
+// A matrix that was packed before, as its kernel needs it.
+struct Frozen {
+  const void* values;
+  const void* scales;  // of each column of the result, where the values are bytes; else null
+  int depth, width;
 };
 
 // One product of a view and a weight; several of them add up to one value.
@@ -91,9 +99,54 @@ struct Projection {
   int threads;
 };
 
+// Columns of a row.
+struct Columns {
+  int first, count;
+};
+
+// One part of a chain that is kept running: a lookup, a projection, a cell after its projection.
+struct Link {
+  const void* table;     // of a lookup: a row for each id
+  std::int64_t entries;  // how many rows it has
+  Frozen projection;     // of what comes in; without values a cell reads that as it is
+  const void* bias;      // of the projection, or null
+  void* inputs;          // the projections of a chunk
+  Job cell;              // one step of a cell; without a plan there is none
+  const Frozen* weights;
+  const Columns* outputs;  // of the states: what goes on, side by side
+  int n_outputs;
+  bool residual;  // what came in is added to what goes on
+  void* output;   // the rows of a chunk
+  int width;      // of these rows
+};
+
+// Some steps of a chain. Nothing is allocated: all memory is the caller's.
+struct Steps {
+  const Link* links;
+  int n_links;
+  const void* input;  // ids, or rows of features
+  int features;
+  void* output;
+  int rows;   // of the batch
+  int steps;  // of this chunk, no more than the links have memory for
+  int slot, slots;  // of the ring of states: the present one, and how many there are
+  void* ring;
+  int state;  // columns of the ring
+  void* scratch;
+  void* registers;
+  void* shortened;
+  std::ptrdiff_t shortened_stride;
+};
+
 // The code of one instruction set and one type of number. False: no memory.
 struct Kernel {
   bool (*run)(const Job&);
+  void (*advance)(const Steps&);
+  std::size_t (*frozen_size)(const Weight&, bool bytes);
+  Frozen (*freeze)(const Weight&, bool bytes, void* memory);
+  std::size_t (*scratch_size)(int n_registers);  // in bytes
+  std::size_t (*registers_size)(int n_registers);
+  int most_rows;
   bool (*project)(const Projection&);
   void (*unary)(int operation, const void* in, void* out, std::ptrdiff_t count);
   const char* const* operations;  // the bytecode's, by their codes

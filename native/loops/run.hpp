@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bytecode/interpreter.hpp"
-#include "gemm/tile.hpp"
+#include "gemm/frozen.hpp"
 #include "loops/memory.hpp"
 #include "loops/threads.hpp"
 
@@ -15,9 +15,10 @@ constexpr std::size_t kCached = 512 * 1024;  // of packed weights, kept near whi
 template <class T>
 class Worker {
  public:
-  Worker(const Job& job, const T* const* packed, int thread, int threads, T* scratch,
-         Rows<T>* registers)
-      : job_(job), plan_(*job.plan), packed_(packed), thread_(thread), threads_(threads) {
+  Worker(const Job& job, const Frozen* packed, int thread, int threads, T* scratch,
+         Rows<T>* registers, Shortened<T>* shortened = nullptr)
+      : job_(job), plan_(*job.plan), packed_(packed), shortened_(shortened), thread_(thread),
+        threads_(threads) {
     tile_.job = &job;
     tile_.thread = thread;
     tile_.scratch = scratch;
@@ -41,9 +42,18 @@ class Worker {
     }
   }
 
+  // One step of all rows, whose states lie in a ring.
+  void step(std::int64_t now, std::int64_t before, std::int64_t next, int rows) {
+    tile_.now = now;
+    tile_.before = before;
+    tile_.next = next;
+    for (int s = 0; s < plan_.n_stages; ++s) stage(plan_.stages[s], 0, rows);
+  }
+
  private:
   // Units in blocks whose weights stay near, rows in tiles of equal height.
   void stage(const Stage& stage, int first, int last) {
+    if (shortened_ != nullptr) shortened_->forget();  // another stage may have changed its rows
     const int width = job_.widths[stage.width];
     const int tiles = (last - first + kMostRows - 1) / kMostRows;
     const int height = (last - first + tiles - 1) / tiles;
@@ -96,7 +106,8 @@ class Worker {
     for (int i = stage.first; i < stage.first + stage.count; ++i) {
       for (int j = 0; j < plan_.products[i].count; ++j) {
         bytes += sizeof(T) * panel<T> *
-                 static_cast<std::size_t>(weight(plan_.products[i].first + j).depth);
+                 static_cast<std::size_t>(
+                     packed_[plan_.terms[plan_.products[i].first + j].weight].depth);
       }
     }
     if (tiles > 1 && bytes > 0) {
@@ -107,21 +118,17 @@ class Worker {
     return fit < 1 ? 1 : fit;
   }
 
-  const Weight& weight(int term) const { return job_.weights[plan_.terms[term].weight]; }
-
   void products(const Stage& stage, int first_panel, int panels) {
     for (int i = stage.first; i < stage.first + stage.count; ++i) {
       const Product& product = plan_.products[i];
       const Rows<T> out = tile_.own(product.target);
       for (int j = 0; j < product.count; ++j) {
         const Term& term = plan_.terms[product.first + j];
-        const int depth = job_.weights[term.weight].depth;
         Tile<T> whole = tile_;
         whole.unit = 0;  // the product sums over all units of its operand
         const Rows<T> a = whole.rows_of(job_.views[term.view]);
-        const T* from = packed_[term.weight] +
-                        static_cast<std::ptrdiff_t>(first_panel) * panel<T> * depth;
-        multiply<T>(tile_.rows, a.data, a.stride, depth, from, panels, out.data, out.stride, j > 0);
+        multiply<T>(tile_.rows, a.data, a.stride, packed_[term.weight], first_panel, panels,
+                    out.data, out.stride, j > 0, shortened_);
       }
       tile_.registers[product.target] = out;
     }
@@ -129,7 +136,8 @@ class Worker {
 
   const Job& job_;
   const Plan& plan_;
-  const T* const* packed_;
+  const Frozen* packed_;
+  Shortened<T>* shortened_;
   int thread_, threads_;
   int step_ = 0, first_unit_ = 0;
   Tile<T> tile_{};
@@ -166,19 +174,19 @@ bool run(const Job& job) {
   std::size_t total = 0;
   for (int w = 0; w < job.n_weights; ++w) total += round_up(packed_size<T>(job.weights[w]), 16);
   Memory<T> memory(total);
-  Memory<T*> packed(job.n_weights + 1);
+  Memory<Frozen> packed(job.n_weights + 1);
   Scratch<T> scratch(*job.plan, job.threads);
   if (!memory.data || !packed.data || !scratch.values.data || !scratch.rows.data) return false;
   T* next = memory.data;
   for (int w = 0; w < job.n_weights; ++w) {
-    packed.data[w] = next;
+    packed.data[w] = {next, nullptr, job.weights[w].depth, job.weights[w].width};
     next += round_up(packed_size<T>(job.weights[w]), 16);
   }
   parallel(job.threads, [&](int thread, int threads, Barrier& barrier) {
     for (int w = 0; w < job.n_weights; ++w) {
       const int panels = static_cast<int>(round_up(job.weights[w].width, panel<T>) / panel<T>);
       pack<T>(job.weights[w], share(panels, thread, threads), share(panels, thread + 1, threads),
-              packed.data[w]);
+              static_cast<T*>(const_cast<void*>(packed.data[w].values)));
     }
     barrier.wait();
     const int rows = static_cast<int>(job.offsets[1]);

@@ -2,6 +2,7 @@
 // its name as HEADGATE_TARGET.
 #include "gemm/project.hpp"
 #include "loops/run.hpp"
+#include "loops/steps.hpp"
 #include "targets/kernels.hpp"
 
 namespace headgate {
@@ -38,7 +39,9 @@ constexpr const char* kNames[] = {"load", "store", "sum", "reduce", "mean", "sca
 };
 
 template <class T>
-constexpr Kernel kernel = {run<T>, project<T>, apply<T>, kNames, kOperations};
+constexpr Kernel kernel = {run<T>,          advance<T>,        frozen_size<T>, freeze<T>,
+                           scratch_size<T>, registers_size<T>, kMostRows,      project<T>,
+                           apply<T>,        kNames,            kOperations};
 
 }  // namespace HEADGATE_TARGET
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from headgate.model import load as load
     from headgate.model import train as train
     from headgate.program.own import cell as cell
+    from headgate.streaming import Stream as Stream
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOMES = {
     "Output": "layers",
     "RNN": "layers",
     "Recurrent": "layers",
+    "Stream": "streaming",
     "accelerate": "layers",
     "cell": "program.own",
     "concatenated": "layers",
@@ -69,6 +71,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "Output",
     "RNN",
     "Recurrent",
+    "Stream",
     "accelerate",
     "cell",
     "concatenated",

@@ -29,3 +29,22 @@ class Plan:
 
     def run(self, target: str, doubles: bool, views: Sequence[tuple[int, int, int, int, int]], weights: Sequence[tuple[int, int, int, int, bool]], widths: Sequence[int], offsets: int, steps: int, walk: int, direction: int, threads: int, columns: bool) -> None:
         """Run over time; addresses are those of live, suitably sized arrays."""
+
+class Chain:
+    """Layers with frozen weights, which streams share."""
+
+    def __init__(self, target: str, doubles: bool, bytes: bool, features: int, state: int, parts: Sequence[tuple[tuple[int, int, int], tuple[int, int, int, int, bool], int, Plan, Sequence[tuple[int, int, int, int, int]], Sequence[tuple[int, int, int, int, bool]], Sequence[int], Sequence[tuple[int, int]], bool]]) -> None: ...
+
+    @property
+    def weight_bytes(self) -> int:
+        """The memory of the frozen weights."""
+
+class Stream:
+    """A chain kept running, with all the memory that it needs."""
+
+    def __init__(self, chain: Chain, rows: int, ring: int, slots: int) -> None: ...
+
+    def run(self, input: int, steps: int, slot: int, output: int) -> int:
+        """
+        Take steps from the states in a slot; give the place of the first id that is none of the table's, before anything is done, or -1.
+        """

@@ -4,6 +4,7 @@
     ├── UnknownNameError      a name that stands in no table; the known ones are listed
     ├── CellError             an equation that cannot be traced or built
     ├── ShapeError            a tensor, or a size, that does not fit
+    ├── StreamError           a network that has no stream, or a state that is not its own
     ├── DataError             a file, a row or a column that cannot be read or learned from
     ├── ModelDirectoryError   a saved model that is incomplete, changed or foreign
     ├── OutputExistsError     a place that already holds something of the user's
@@ -50,6 +51,10 @@ class CellError(HeadgateError):
 
 class ShapeError(HeadgateError, ValueError):
     """A tensor or a size that does not fit; the message has both shapes."""
+
+
+class StreamError(HeadgateError):
+    """A network that cannot run step by step, or a state that is not one of its own."""
 
 
 class DataError(HeadgateError):

@@ -12,11 +12,10 @@ from torch.nn import functional
 from headgate.errors import ShapeError, UnknownNameError
 from headgate.inspection.nan_place import Place
 from headgate.kernels import ragged
-from headgate.kernels.reference import _Step as Step
+from headgate.kernels.reference import Step
 from headgate.layers import GRU, LSTM, RNN, Recurrent
 from headgate.layers.checks import check_features, check_lengths, check_states
 from headgate.layers.noise import check_resets
-from headgate.layers.twins import _program as program_of_twin
 from headgate.program import Node, Program
 
 States = tuple[Tensor, ...]
@@ -96,7 +95,7 @@ def problem_of(
         )
     if resets is not None:
         raise ShapeError(f"a Recurrent takes resets, not hg.{type(layer).__name__}")
-    program, weights = program_of_twin(layer.mode, layer.bias, layer.proj_size), layer._weights()
+    program, weights = layer.program, layer.weights()
     states = layer._zeros(x)
     if given is not None:
         shapes = [tuple(zeros.shape) for zeros in states]

@@ -36,11 +36,19 @@ def serves(program: Program, *tensors: Tensor) -> bool:
     plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
     real = dtype in (torch.float32, torch.float64)
     ours = native.available and not torch.is_autocast_enabled("cpu")
-    return plain and real and ours and _runs(program)
+    return plain and real and ours and runs(program)
 
 
 @once
-def _runs(program: Program) -> bool:
+def runs(program: Program) -> bool:
+    """Tell whether the native kernel knows all that a program does.
+
+    Args:
+        program: the cell.
+
+    Returns:
+        Whether it can run it.
+    """
     # the rows of the parameters tell how many units each width has
     rows = {width for parameter in parameters(program).values() for width in parameter.rows}
     told = rows | {ROW, *program.equation.sizes}

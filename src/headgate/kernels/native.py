@@ -83,3 +83,36 @@ def project(*arguments: Any) -> None:
     """
     assert _native is not None
     _native.project(target(), *arguments)
+
+
+def chain(doubles: bool, quantize: bool, features: int, state: int, parts: list[Any]) -> Any:
+    """Hand a chain of links over to the native part, which packs its weights.
+
+    Args:
+        doubles: float64 in place of float32.
+        quantize: whether the matrices are kept as bytes.
+        features: of what comes in; 0 for ids.
+        state: columns of all states together.
+        parts: for each link what the native class takes.
+
+    Returns:
+        The native chain.
+    """
+    assert _native is not None
+    return _native.Chain(target(), doubles, quantize, features, state, parts)
+
+
+def stream(chain: Any, rows: int, ring: int, slots: int) -> Any:
+    """Make room for streams over a chain.
+
+    Args:
+        chain: the native chain.
+        rows: how many streams step together.
+        ring: the address of their states, [slots, rows, state].
+        slots: how many states the ring holds.
+
+    Returns:
+        The native stream.
+    """
+    assert _native is not None
+    return _native.Stream(chain, rows, ring, slots)

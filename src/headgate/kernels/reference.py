@@ -37,7 +37,7 @@ def run(
     Returns:
         The outputs, the last state and the trace.
     """
-    step = _Step(program, weights)
+    step = Step(program, weights)
     inputs = step.project(x) | step.expand(given, x.shape[0])
     kept: dict[str, list[Tensor]] = {name: [] for name in program.names} if trace else {}
     history: list[tuple[Tensor, ...]] = []
@@ -53,8 +53,13 @@ def run(
     return Run(series[0], states, traced if trace else None)
 
 
-class _Step:
-    """A program with its weights at hand."""
+class Step:
+    """A program with its weights at hand, called with the values of a step's leaves.
+
+    Args:
+        program: the cell.
+        weights: the parameters by name.
+    """
 
     def __init__(self, program: Program, weights: Mapping[str, Tensor]) -> None:
         self.program = program
@@ -68,19 +73,34 @@ class _Step:
         self.first = {node: p.nodes[0] for p, _ in self.products.values() for node in p.nodes}
 
     def project(self, x: Tensor) -> dict[Node, Tensor]:
-        """Multiply the input by all its blocks, for every step at once."""
+        """Multiply the input by all its blocks, for every step at once.
+
+        Args:
+            x: the input, [..., M].
+
+        Returns:
+            The value of each input's node; the input itself where there is no "weight_ih".
+        """
         blocks = self.program.blocks("input")
-        if not blocks:
-            return {}
+        leaves = [node for node in self.program.nodes if node.op == "input"]
+        if "weight_ih" not in self.weights:
+            return dict.fromkeys(leaves, x)
         bias = self.weights["bias"] if self.program.biased else None
         whole = functional.linear(x, self.weights["weight_ih"], bias)
         rows = [self.parts["input", block].shape[0] for block in blocks]
         parts = dict(zip(blocks, whole.split(rows, -1), strict=True))
-        leaves = [node for node in self.program.nodes if node.op == "input"]
         return {node: parts[node.block] for node in leaves}
 
     def expand(self, given: Mapping[str, Tensor], steps: int) -> dict[Node, Tensor]:
-        """Give what is given for every step; a mask is the same at all of them."""
+        """Give what is given for every step; a mask is the same at all of them.
+
+        Args:
+            given: by name, as ``scan`` has it.
+            steps: T.
+
+        Returns:
+            The value of each node that is given, [T, B, N].
+        """
         found: dict[Node, Tensor] = {}
         for node in self.program.nodes:
             if node.op in GIVEN:
@@ -91,6 +111,15 @@ class _Step:
     def __call__(
         self, values: dict[Node, Tensor], states: tuple[Tensor, ...]
     ) -> dict[Node, Tensor]:
+        """Compute every value of a step.
+
+        Args:
+            values: those of the inputs, and what is given beside them; the others are added.
+            states: the states before the step, each [B, N].
+
+        Returns:
+            The value of every node.
+        """
         before = dict(zip(self.program.states, states, strict=True))
         for node in self.program.nodes:
             if node.op == "state":
@@ -105,7 +134,12 @@ class _Step:
         return values
 
     def multiply(self, node: Node, values: dict[Node, Tensor]) -> None:
-        """Run the merged matmul of a node, once for all that share it."""
+        """Run the merged matmul of a node, once for all that share it.
+
+        Args:
+            node: a matmul.
+            values: those of the operands; the products are added.
+        """
         if node in values:
             return
         product, weight = self.products[self.first[node]]

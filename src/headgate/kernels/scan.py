@@ -114,6 +114,20 @@ def _pick(wish: str | None, program: Program, tensors: tuple[Tensor, ...], *, tr
     return "aten" if aten.serves(program) and not trace else "reference"
 
 
+def prefers(kernel: str, tensors: tuple[Tensor, ...]) -> bool:
+    """Tell whether a kernel is free to run on some tensors.
+
+    Args:
+        kernel: one of ``KERNELS``.
+        tensors: all that takes part.
+
+    Returns:
+        Whether ``using`` asks for no other, and torch does not follow each operation.
+    """
+    free = not torch.compiler.is_compiling() and _wish() in (None, kernel)
+    return free and not _transformed(tensors)
+
+
 @constant
 def _wish() -> str | None:
     """The kernel that ``using`` asks for; a compiler asks once, when it makes its graph."""

@@ -25,7 +25,7 @@ from headgate.program.parameters import parameters
 from headgate.program.plan import Gradient, Plan
 from headgate.program.schedule import Place, Schedule
 
-_MODES = {
+MODES = {
     "sequence": 0,
     "previous": 1,
     "rolling": 2,
@@ -34,7 +34,7 @@ _MODES = {
     "summed": 4,
     "moments": 5,
 }
-_PANEL = 64  # at least as many units as any processor takes at once
+PANEL = 64  # at least as many units as any processor takes at once
 _ROWS_FOR_A_THREAD = 4  # with fewer, threads share the units of each row
 _UNITS_FOR_A_THREAD = 64
 INPUTS: Buffer = ("input", "")  # the projections of all blocks, side by side
@@ -311,10 +311,10 @@ class Runner:
             if key not in found:
                 units = width = self._scheduled(schedule, place.buffer)
                 if place.mode == "moments":
-                    width = len(schedule.moments[place]) * (units + _PANEL)
+                    width = len(schedule.moments[place]) * (units + PANEL)
                 scratch.append(torch.empty(span.layout.rows, width, dtype=self.dtype))
                 found[key] = (*_address(scratch[-1])[:3], units)
-            views.append((_MODES[place.mode], *found[key]))
+            views.append((MODES[place.mode], *found[key]))
         direction = -1 if span.layout.reverse else 1
         widths = [self.geometry.sizes[width] for width in code.widths]
         threads, columns = _share(span, widths)

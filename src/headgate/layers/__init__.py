@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headgate.layers.attention import Attention
 from headgate.layers.concatenation import concatenated, load_concatenated
+from headgate.layers.linear import Linear
 from headgate.layers.output import Output
 from headgate.layers.recurrent import Recurrent
 from headgate.layers.twins import GRU, LSTM, RNN, accelerate
@@ -13,6 +14,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Attention",
+    "Linear",
     "Output",
     "Recurrent",
     "accelerate",

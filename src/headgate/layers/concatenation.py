@@ -25,7 +25,6 @@ from headgate.errors import ShapeError, UnknownNameError
 from headgate.layers.recurrent import Recurrent
 from headgate.layers.stack import Weights
 from headgate.layers.twins import GRU, LSTM, RNN
-from headgate.layers.twins import _program as _program_of_twin
 from headgate.program import Program, split
 
 Parts = dict[tuple[str, str], Tensor]
@@ -95,23 +94,17 @@ def load_concatenated(
 
 def _directions(layer: nn.Module) -> Iterator[tuple[str, Weights]]:
     """Yield the ending of each layer and direction with the parameters that a run takes."""
-    if isinstance(layer, Recurrent):
-        weights = layer.weights()
-    elif isinstance(layer, Twin):
-        weights = layer._weights()
-    else:
+    if not isinstance(layer, (Recurrent, Twin)):
         known = ("Recurrent", "LSTM", "GRU", "RNN")
         raise UnknownNameError("layer of headgate", type(layer).__name__, known)
-    for number, directions in enumerate(weights):
+    for number, directions in enumerate(layer.weights()):
         for end, found in zip(("", "_reverse"), directions, strict=False):
             yield f"_l{number}{end}", found
 
 
 def _program(layer: nn.Module) -> Program:
-    if isinstance(layer, Recurrent):
-        return layer.program
-    assert isinstance(layer, Twin)  # what `_directions` lets through
-    return _program_of_twin(layer.mode, layer.bias, layer.proj_size)
+    assert isinstance(layer, (Recurrent, Twin))  # what `_directions` lets through
+    return layer.program
 
 
 def _read(layer: nn.Module) -> list[tuple[str, Parts]]:

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headgate.equations.activations import Activation, lookup
+from headgate.layers.linear import Linear
 
 
 class Output(nn.Module):
@@ -35,9 +36,8 @@ class Output(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.linear = nn.Linear(hidden_size, output_size, bias=bias)
-        softmax = activation == "softmax"
-        self.activation = _softmax if softmax else lookup(activation)
+        self.linear = Linear(hidden_size, output_size, bias=bias)
+        self.activation = softmax if activation == "softmax" else lookup(activation)
 
     def forward(self, h: Float[Tensor, "*rows N"]) -> Float[Tensor, "*rows L"]:
         """Compute the output of every state.
@@ -51,5 +51,13 @@ class Output(nn.Module):
         return self.activation(self.linear(h))
 
 
-def _softmax(a: Tensor) -> Tensor:
+def softmax(a: Tensor) -> Tensor:
+    """Scale each row to positive numbers that sum to one.
+
+    Args:
+        a: rows, [..., L].
+
+    Returns:
+        Rows, [..., L].
+    """
     return a.softmax(-1)

@@ -145,21 +145,36 @@ class _Twin(nn.RNNBase):
         self.check_forward_args(shaped, _hidden(given), None)  # type: ignore[arg-type]
         if not x.shape[0]:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        stack = Stack(
-            _program(self.mode, self.bias, self.proj_size), self.dropout if self.training else 0.0
-        )
+        stack = Stack(self.program, self.dropout if self.training else 0.0)
         run = stack.run(
-            x, self._weights(), given, lengths=lengths, trace=trace, checkpoint=checkpoint
+            x, self.weights(), given, lengths=lengths, trace=trace, checkpoint=checkpoint
         )
         return run.outputs, run.states, run.trace or {}
 
     def _zeros(self, x: Tensor) -> tuple[Tensor, ...]:
         depth = self.num_layers * (1 + self.bidirectional)
-        sizes = [self.proj_size or self.hidden_size, self.hidden_size]
-        count = 2 if self.mode == "LSTM" else 1
-        return tuple(x.new_zeros(depth, x.shape[1], size) for size in sizes[:count])
+        return tuple(x.new_zeros(depth, x.shape[1], size) for size in self.state_sizes())
 
-    def _weights(self) -> list[list[Weights]]:
+    def state_sizes(self) -> list[int]:
+        """Give the units of each state.
+
+        Returns:
+            The sizes, in the order of the states.
+        """
+        sizes = [self.proj_size or self.hidden_size, self.hidden_size]
+        return sizes[: len(self.program.states)]
+
+    @property
+    def program(self) -> Program:
+        """The cell."""
+        return _program(self.mode, self.bias, self.proj_size)
+
+    def weights(self) -> list[list[Weights]]:
+        """Give the parameters as a stack takes them.
+
+        Returns:
+            For each layer, for each direction, the parameters by the program's names.
+        """
         ends = ["", "_reverse"] if self.bidirectional else [""]
         return [
             [self._direction(f"_l{layer}{end}") for end in ends] for layer in range(self.num_layers)

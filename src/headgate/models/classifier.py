@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from headgate.errors import UnknownNameError
-from headgate.layers import Recurrent
+from headgate.layers import Linear, Recurrent
 from headgate.models.embedding import TokenEmbedding
-from headgate.models.pooling import POOLS
+from headgate.models.pooling import Pool
 
 
 class Classifier(nn.Module):
@@ -36,13 +35,14 @@ class Classifier(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if pool not in POOLS:
-            raise UnknownNameError("pool", pool, POOLS)
-        self.embedding, self.recurrent = embedding, recurrent
-        self.pool, width = POOLS[pool]
-        self.head = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(width * recurrent.output_size, classes)
-        )
+        self.embedding, self.recurrent, self.pool = embedding, recurrent, Pool(pool)
+        width = self.pool.pooling.width * recurrent.output_size
+        self.head = nn.Sequential(nn.Dropout(dropout), Linear(width, classes))
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """What each step goes through, in order."""
+        return self.embedding, self.recurrent, self.pool, self.head
 
     def forward(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B V"]:
         """Score the classes of every text.

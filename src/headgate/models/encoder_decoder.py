@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from headgate.equations import Equation
 from headgate.errors import ShapeError
-from headgate.layers import Attention, Recurrent
+from headgate.kernels.linear import linear
+from headgate.layers import Attention, Linear, Recurrent
 from headgate.models.embedding import TokenEmbedding
 from headgate.program import Program
 
@@ -76,7 +76,7 @@ class EncoderDecoder(nn.Module):
         self.encoder, self.decoder, self.attention = encoder, decoder, attention
         vocabulary, size = target.table.weight.shape
         inputs = decoder.output_size + (encoder.output_size if attention else 0)
-        self.combine = nn.Linear(inputs, size)
+        self.combine = Linear(inputs, size)
         self.bridge = nn.ModuleList(
             nn.Linear(2 * before, after)
             for before, after in zip(encoder.state_sizes(), decoder.state_sizes(), strict=True)
@@ -131,7 +131,7 @@ class EncoderDecoder(nn.Module):
         Returns:
             Logits, [..., V].
         """
-        return functional.linear(features, self.target.table.weight, self.bias)
+        return linear(features, self.target.table.weight, self.bias)
 
     def step(self, tokens: Int[Tensor, "K"], state: Memory) -> tuple[Float[Tensor, "K V"], Memory]:
         """Take one step of a search.

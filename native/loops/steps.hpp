@@ -1,0 +1,119 @@
+// A chain kept running: some steps of every link in turn, over weights that were packed before.
+#pragma once
+
+#include "loops/run.hpp"
+
+namespace headgate {
+namespace HEADGATE_TARGET {
+
+template <class T>
+std::size_t scratch_size(int n_registers) {
+  return static_cast<std::size_t>(n_registers) * kTileVectors * lanes<T> * sizeof(T);
+}
+
+template <class T>
+std::size_t registers_size(int n_registers) {
+  return static_cast<std::size_t>(n_registers) * sizeof(Rows<T>);
+}
+
+template <class T>
+void look_up(const Link& link, const std::int64_t* ids, int rows) {
+  const T* table = static_cast<const T*>(link.table);
+  T* out = static_cast<T*>(link.output);
+  for (int r = 0; r < rows; ++r) {
+    std::memcpy(out + static_cast<std::ptrdiff_t>(r) * link.width, table + ids[r] * link.width,
+                sizeof(T) * link.width);
+  }
+}
+
+// The sums are those of project_rows, so that a chunk gives the bits of a whole run.
+template <class T>
+void project_chunk(const Link& link, const T* input, int features, int rows,
+                   Shortened<T>& shortened) {
+  constexpr int kAtOnce = 4;  // panels
+  const int width = link.projection.width;
+  const int panels = static_cast<int>(round_up(width, panel<T>) / panel<T>);
+  const T* bias = static_cast<const T*>(link.bias);
+  T* output = static_cast<T*>(link.inputs);
+  alignas(64) T tile[kMostRows * kAtOnce * panel<T>];
+  for (int row = 0; row < rows; row += kMostRows) {
+    const int some = rows - row < kMostRows ? rows - row : kMostRows;
+    const T* from = input + static_cast<std::ptrdiff_t>(row) * features;
+    shortened.forget();
+    for (int p = 0; p < panels; p += kAtOnce) {
+      const int wide = panels - p < kAtOnce ? panels - p : kAtOnce;
+      const int stride = wide * panel<T>, column = p * panel<T>;
+      const int count = width - column < stride ? width - column : stride;
+      multiply<T>(some, from, features, link.projection, p, wide, tile, stride, false, &shortened);
+      for (int r = 0; r < some; ++r) {
+        T* out = output + static_cast<std::ptrdiff_t>(row + r) * width + column;
+        for (int j = 0; j < count; ++j) {
+          out[j] = bias ? tile[r * stride + j] + bias[column + j] : tile[r * stride + j];
+        }
+      }
+    }
+  }
+}
+
+// What goes on of the states that a step has left.
+template <class T>
+void hand_on(const Steps& job, const Link& link, const T* source, std::int64_t now,
+             std::int64_t next) {
+  for (int r = 0; r < job.rows; ++r) {
+    T* out = static_cast<T*>(link.output) + (now + r) * link.width;
+    const T* states = static_cast<const T*>(job.ring) + (next + r) * job.state;
+    const T* came = source + (now + r) * link.width;
+    for (int i = 0; i < link.n_outputs; ++i) {
+      const Columns& part = link.outputs[i];
+      if (link.residual) {
+        for (int j = 0; j < part.count; ++j) out[j] = states[part.first + j] + came[j];
+      } else {
+        std::memcpy(out, states + part.first, sizeof(T) * part.count);
+      }
+      out += part.count;
+      came += part.count;
+    }
+  }
+}
+
+template <class T>
+void step_cell(const Steps& job, const Link& link, const T* source, Shortened<T>& shortened) {
+  Worker<T> worker(link.cell, link.weights, 0, 1, static_cast<T*>(job.scratch),
+                   static_cast<Rows<T>*>(job.registers), &shortened);
+  int slot = job.slot;
+  for (int i = 0; i < job.steps; ++i) {
+    const int after = slot + 1 == job.slots ? 0 : slot + 1;
+    const std::int64_t now = static_cast<std::int64_t>(i) * job.rows;
+    const std::int64_t next = static_cast<std::int64_t>(after) * job.rows;
+    worker.step(now, static_cast<std::int64_t>(slot) * job.rows, next, job.rows);
+    hand_on<T>(job, link, source, now, next);
+    slot = after;
+  }
+}
+
+template <class T>
+void advance(const Steps& job) {
+  FlushDenormals flush;
+  Shortened<T> shortened;
+  shortened.data = static_cast<std::int16_t*>(job.shortened);
+  shortened.stride = job.shortened_stride;
+  shortened.forget();
+  const int rows = job.rows * job.steps;
+  const T* source = static_cast<const T*>(job.input);
+  int features = job.features;
+  for (int i = 0; i < job.n_links; ++i) {
+    const Link& link = job.links[i];
+    if (link.table) {
+      look_up<T>(link, static_cast<const std::int64_t*>(job.input), rows);
+    } else {
+      if (link.projection.values) project_chunk<T>(link, source, features, rows, shortened);
+      if (link.cell.plan) step_cell<T>(job, link, source, shortened);
+    }
+    source = static_cast<const T*>(link.output);
+    features = link.width;
+  }
+  std::memcpy(job.output, source, sizeof(T) * static_cast<std::size_t>(rows) * features);
+}
+
+}  // namespace HEADGATE_TARGET
+}  // namespace headgate

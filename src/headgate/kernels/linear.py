@@ -1,0 +1,44 @@
+"""W x + b with sums in one fixed order: a row has the same bits alone, in a batch, in a stream."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from headgate.kernels import native
+from headgate.kernels.products import multiply
+from headgate.kernels.scan import prefers
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Multiply the rows of x by a weight and add a bias.
+
+    Where no gradient is wanted the native product serves, whose sums have one fixed order; torch's
+    own depends on how many rows there are.
+
+    Args:
+        x: rows, [..., M].
+        weight: W, [V, M].
+        bias: b, [V], or None.
+
+    Returns:
+        Rows, [..., V].
+    """
+    tensors = (x, weight) if bias is None else (x, weight, bias)
+    if not _serves(tensors) or x.shape[-1] != weight.shape[1] or not x.numel():
+        return functional.linear(x, weight, bias)
+    rows = x.detach().reshape(-1, x.shape[-1]).contiguous()
+    result = rows.new_empty(len(rows), len(weight))
+    own = None if bias is None else bias.detach().contiguous()
+    multiply(rows, weight.detach().contiguous(), own, result, transposed=True)
+    return result.view(*x.shape[:-1], len(weight))
+
+
+def _serves(tensors: tuple[Tensor, ...]) -> bool:
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+        return False
+    dtype = tensors[0].dtype
+    plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
+    real = dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+    return native.available and plain and real and prefers("native", tensors)

@@ -1,0 +1,362 @@
+"""A network kept running: step by step, with a state of constant size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headgate.errors import ShapeError, StreamError
+from headgate.layers.checks import check_positive
+from headgate.streaming import state
+from headgate.streaming.engine import Engine
+from headgate.streaming.parts import links_of
+
+
+class Stream:
+    """A network that is kept running: a step needs only its state.
+
+    It equals the whole run however that is cut: to the bit where the native part serves, a linear
+    head of headgate's own included. The weights are copied when the stream is made; no gradient
+    goes through it. A stream belongs to one thread at a time; any number of them share the weights.
+
+    Args:
+        *modules: what each step goes through, in order: an embedding, recurrent layers, a pool, a
+            head; as in evaluation.
+        rows: streams that step together, as one batch; None for one, without an axis of rows.
+        rewind: how many steps can be taken back; each costs the memory of a state.
+        quantize: "int8" keeps the matrices as bytes, with a scale for each row of a weight.
+
+    Raises:
+        StreamError: a module cannot be run step by step.
+        ShapeError: a module does not take what the one before it gives; a number is not positive.
+        UnknownNameError: there is no such quantization.
+
+    Example:
+        >>> from headgate.layers import GRU, Linear
+        >>> stream = Stream(nn.Embedding(9, 5), GRU(5, 7), Linear(7, 2))
+        >>> stream.steps([3, 1, 4]).shape, stream.step(1).shape, stream.position
+        (torch.Size([3, 2]), torch.Size([2]), 4)
+    """
+
+    def __init__(
+        self,
+        *modules: nn.Module,
+        rows: int | None = None,
+        rewind: int = 0,
+        quantize: str | None = None,
+    ) -> None:
+        if rows is not None:
+            check_positive(rows=rows)
+        if not isinstance(rewind, int) or rewind < 0:
+            raise ShapeError(f"rewind is a number of steps, 0 or more, not {rewind!r}")
+        self._engine = Engine(links_of(modules), quantize)
+        self._start(rows, rewind)
+        self.reset()
+
+    def _start(self, rows: int | None, rewind: int) -> None:
+        engine, count = self._engine, rows or 1
+        self._rows, self._depth = rows, rewind
+        self._slots = max(rewind, 1) + 1
+        width = len(engine.initial)
+        shape = (self._slots, count, width)
+        with torch.inference_mode(False):  # else it could be written to in that mode alone
+            self._ring = torch.zeros(shape, dtype=engine.dtype, device=engine.device)
+        self._runner = engine.runner(count, self._ring)
+        self._run = self._runner.run
+        self._slot = self._taken = self._since = 0
+        self._began = [0] * count
+        batch = () if rows is None else (rows,)
+        features = () if engine.features is None else (engine.features,)
+        self._shape = torch.Size((*batch, *features))  # of a step
+        self._dtype = torch.int64 if engine.ids else engine.dtype
+        self._blank = torch.empty((*batch, engine.width), dtype=engine.dtype, device=engine.device)
+
+    @property
+    def rows(self) -> int | None:
+        """The streams that step together, or None for one without an axis of rows."""
+        return self._rows
+
+    @property
+    def position(self) -> int | list[int]:
+        """The steps taken since the beginning; of each row where there are rows."""
+        found = [self._taken - begun for begun in self._began]
+        return found[0] if self._rows is None else found
+
+    @property
+    def output_size(self) -> int:
+        """What a step gives, V."""
+        return self._engine.width
+
+    def step(self, x: Any) -> Tensor:
+        """Take one step.
+
+        Args:
+            x: an id, or features [M]; where there are rows ids [B], or features [B, M].
+
+        Returns:
+            What the last module gives, [V] or [B, V].
+
+        Raises:
+            ShapeError: it does not fit, or an id is none of the embedding's.
+        """
+        x = self._checked(x, self._shape)
+        out = torch.empty_like(self._blank)
+        wrong = self._run(x, 1, self._slot, out)
+        if wrong >= 0:
+            raise self._no_id(x, wrong)
+        self._went(1)
+        return out
+
+    def steps(self, chunk: Any) -> Tensor:
+        """Take several steps.
+
+        Args:
+            chunk: ids [T], or features [T, M]; where there are rows [T, B] or [T, B, M]. T may be
+                0.
+
+        Returns:
+            What the last module gives after each, [T, V] or [T, B, V].
+
+        Raises:
+            ShapeError: it does not fit, or an id is none of the embedding's; no step was taken.
+        """
+        x = self._checked(chunk, None)
+        out = self._blank.new_empty((len(x), *self._blank.shape))
+        rows = x.reshape(-1, *self._shape[self._rows is not None :])
+        wrong = self._run(rows, len(x), self._slot, out.view(-1, out.shape[-1]))
+        if wrong >= 0:
+            raise self._no_id(rows, wrong)
+        self._went(len(x))
+        return out
+
+    def _went(self, steps: int) -> None:
+        self._taken += steps
+        self._since += steps
+        self._slot = (self._slot + steps) % self._slots
+
+    def _checked(self, x: Any, shape: torch.Size | None) -> Tensor:
+        """Take what fits as it is, in the shape of a step, or of any number of them if None."""
+        if type(x) is not Tensor:
+            x = self._converted(x)
+        if x.dtype is not self._dtype or x.device != self._blank.device:
+            x = self._cast(x)
+        if (x.shape if shape is not None else x.shape[1:]) != self._shape or (
+            shape is None and not x.dim()
+        ):
+            raise self._misfit(tuple(x.shape), whole=shape is None)
+        return x if x.is_contiguous() else x.contiguous()
+
+    def _converted(self, x: Any) -> Tensor:
+        if isinstance(x, Tensor):
+            return x.detach().as_subclass(Tensor)
+        if not getattr(getattr(x, "flags", None), "writeable", True):
+            x = x.copy()  # of an array that is not to be written to torch warns
+        try:
+            found = torch.as_tensor(x)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ShapeError(f"a step takes {self._wanted()}, not {x!r:.80}: {error}") from error
+        empty, ids = not found.numel(), self._engine.ids
+        fits = empty or _whole(found.dtype) if ids else not found.is_complex()
+        return found.to(self._dtype) if fits else found
+
+    def _cast(self, x: Tensor) -> Tensor:
+        if self._engine.ids and not _whole(x.dtype):
+            raise ShapeError(f"ids are whole numbers, not {x.dtype}")
+        if not self._engine.ids and x.dtype is not self._dtype:
+            raise ShapeError(
+                f"the network is of {self._dtype}, but the input of {x.dtype}: give x.to(…)"
+            )
+        return x.to(self._blank.device, self._dtype)
+
+    def _wanted(self) -> str:
+        if self._shape == ():
+            return "an id"
+        what = "ids" if self._engine.ids else "features"
+        return f"{what} of the shape {tuple(self._shape)}"
+
+    def _misfit(self, shape: tuple[int, ...], *, whole: bool) -> ShapeError:
+        several = "steps, one after the other, each of which takes " if whole else "a step takes "
+        return ShapeError(f"wanted: {several}{self._wanted()}; what came has the shape {shape}")
+
+    def _no_id(self, x: Tensor, place: int) -> ShapeError:
+        found = int(x.reshape(-1)[place])
+        return ShapeError(
+            f"{found} is no id of the embedding, which has 0 to {self._engine.entries - 1}; no "
+            "step was taken"
+        )
+
+    def reset(self, rows: Sequence[int] | None = None) -> None:
+        """Begin anew, as if no step had been taken.
+
+        What was before cannot be rewound to.
+
+        Args:
+            rows: these rows only; all where None.
+
+        Raises:
+            ShapeError: there is no such row.
+        """
+        chosen = list(range(len(self._began))) if rows is None else list(rows)
+        for row in chosen:
+            if type(row) is not int or not 0 <= row < len(self._began):
+                raise ShapeError(f"there are rows 0 to {len(self._began) - 1}, not {row!r}")
+        for row in chosen:
+            self._began[row] = self._taken
+        self._ring[self._slot, chosen] = self._engine.initial
+        self._since = 0
+
+    def rewind(self, steps: int = 1) -> None:
+        """Take back the last steps.
+
+        Args:
+            steps: how many.
+
+        Raises:
+            StreamError: so many are not kept.
+        """
+        kept = min(self._depth, self._since)
+        if not isinstance(steps, int) or not 0 <= steps <= kept:
+            raise StreamError(
+                f"{kept} steps can be taken back, not {steps!r}: a stream keeps as many as it is "
+                f"made for (rewind={self._depth}), of those since it began or was set"
+            )
+        self._went(-steps)
+        self._since = kept - steps  # what came before has been written over
+
+    def fork(self) -> Stream:
+        """Give a stream that goes on from here by itself; both share the weights.
+
+        Returns:
+            The other stream, with the same steps to take back.
+        """
+        other = self._like(self._rows)
+        other._ring.copy_(self._ring)
+        other._slot, other._taken, other._since = self._slot, self._taken, self._since
+        other._began = list(self._began)
+        return other
+
+    def __copy__(self) -> Stream:
+        return self.fork()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        return self.fork()
+
+    def __reduce__(self) -> Any:
+        raise StreamError("a stream is not pickled: keep stream.state, and set it on another one")
+
+    def _like(self, rows: int | None) -> Stream:
+        other = object.__new__(Stream)
+        other._engine = self._engine
+        other._start(rows, self._depth)
+        return other
+
+    @staticmethod
+    def join(streams: Sequence[Stream]) -> Stream:
+        """Make one batch of several streams, which go on by themselves.
+
+        Args:
+            streams: streams of one network, forked or of the same weights.
+
+        Returns:
+            A stream of all their rows, in order; it takes back what all of them can.
+
+        Raises:
+            StreamError: there is none, or they are of different networks.
+        """
+        if not streams:
+            raise StreamError("at least one stream is joined, but none came")
+        first = streams[0]
+        for other in streams[1:]:
+            if not first._fits(other._engine.digest, other._engine.quantize):
+                raise StreamError("streams of one network are joined, but these are of several")
+        joined = first._like(sum(len(each._began) for each in streams))
+        kept = min(min(each._depth, each._since) for each in streams)
+        kept = min(kept, joined._depth)
+        for back in range(kept + 1):
+            parts = [each._ring[(each._slot - back) % each._slots] for each in streams]
+            joined._ring[(kept - back) % joined._slots] = torch.cat(parts)
+        joined._went(kept)
+        positions = [each._taken - begun for each in streams for begun in each._began]
+        joined._began = [joined._taken - position for position in positions]
+        return joined
+
+    def split(self) -> list[Stream]:
+        """Give each row as a stream of its own, without an axis of rows.
+
+        Returns:
+            The streams, in the order of the rows.
+        """
+        found = []
+        for row, begun in enumerate(self._began):
+            one = self._like(None)
+            one._ring.copy_(self._ring[:, row : row + 1])
+            one._slot, one._taken, one._since = self._slot, self._taken, self._since
+            one._began = [begun]
+            found.append(one)
+        return found
+
+    def _fits(self, model: str, quantize: str | None) -> bool:
+        return (self._engine.digest, self._engine.quantize) == (model, quantize)
+
+    @property
+    def state(self) -> bytes:
+        """The state of all rows as safetensors, which this network alone takes back.
+
+        What can be rewound is not in it.
+        """
+        now = self._ring[self._slot]
+        named = {n: now[:, first : first + size] for n, first, size in self._engine.columns}
+        positions = [self._taken - begun for begun in self._began]
+        engine = self._engine
+        found = state.State(engine.digest, engine.quantize, self._rows, positions, named)
+        return state.to_bytes(found)
+
+    @state.setter
+    def state(self, data: bytes) -> None:
+        found = state.from_bytes(data)
+        self._check(found)
+        for name, first, size in self._engine.columns:
+            self._ring[self._slot, :, first : first + size] = found.states[name]
+        self._began = [self._taken - position for position in found.positions]
+        self._since = 0
+
+    def _check(self, found: state.State) -> None:
+        """Refuse a state that is not of this network, or whose rows are others."""
+        engine, ours = self._engine, "a state goes on in the network that it came from"
+        wanted = [(name, size) for name, _, size in engine.columns]
+        came = [(name, value.shape[-1]) for name, value in found.states.items() if value.dim()]
+        if sorted(came) != sorted(wanted):
+            raise StreamError(f"the state is of another network, with other states; {ours}")
+        if found.model != engine.digest:
+            raise StreamError(f"the state is of a network with other weights or cells; {ours}")
+        if found.quantize != engine.quantize:
+            raise StreamError(
+                f"the state is of a stream with quantize={found.quantize!r}, but this one has "
+                f"quantize={engine.quantize!r}"
+            )
+        if found.rows != self._rows:
+            raise StreamError(f"the state has rows={found.rows}, but the stream rows={self._rows}")
+        count = len(self._began)
+        whole = len(found.positions) == count and all(type(p) is int for p in found.positions)
+        for name, value in found.states.items():
+            whole = whole and value.dtype == engine.dtype and value.shape[:-1] == (count,)
+            if not whole:
+                raise StreamError(f"the state says one thing and {name!r} another: it was made up")
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is open: the memory goes with the stream."""
+
+    def __repr__(self) -> str:
+        takes = "ids" if self._engine.ids else f"{self._engine.features} features"
+        kept = f", quantize={self._engine.quantize!r}" if self._engine.quantize else ""
+        return f"<Stream of {takes} to {self.output_size}, rows={self._rows}{kept}>"
+
+
+def _whole(dtype: torch.dtype) -> bool:
+    return not (dtype.is_floating_point or dtype.is_complex or dtype is torch.bool)
