@@ -25,6 +25,7 @@ from headgate.errors import CellError, DataError, ModelDirectoryError, OutputErr
 from headgate.inspection.trace import Inspection
 from headgate.tasks import Evaluation, Task, task_named
 from headgate.tasks.cells import by_name
+from headgate.tasks.protocol import TaskStream
 from headgate.trainer import Say, Source, Trainer, read_examples
 from headgate.training.threads import threads_for
 
@@ -66,11 +67,42 @@ class Model:
             answers = self.task.predict(texts)
         return answers[0] if isinstance(inputs, str) else answers
 
-    def evaluate(self, data: str | os.PathLike[str] | Table) -> Evaluation:
+    def stream(
+        self,
+        source: str | None = None,
+        *,
+        rows: int | None = None,
+        rewind: int = 0,
+        quantize: str | None = None,
+    ) -> TaskStream:
+        """Keep the model running: a step needs only a state of constant size.
+
+        A classifier reads a token a step and gives the class of the text so far; a translator's
+        decoder takes a token of the target and gives what comes next. The weights are copied.
+
+        Args:
+            source: of a translator, the text to translate.
+            rows: streams that step together, as one batch; None for one by itself.
+            rewind: how many steps can be taken back.
+            quantize: "int8" keeps the matrices as bytes; ``evaluate`` says what that loses.
+
+        Returns:
+            The stream: step, steps, state, fork, rewind, reset.
+
+        Raises:
+            StreamError: the model reads its input whole, as a bidirectional one does.
+        """
+        self.task.network.eval()
+        return self.task.stream(source, rows=rows, rewind=rewind, quantize=quantize)
+
+    def evaluate(
+        self, data: str | os.PathLike[str] | Table, *, quantize: str | None = None
+    ) -> Evaluation:
         """Judge the model on rows that it has not learned from.
 
         Args:
             data: a file like the one it was trained on, with the same columns.
+            quantize: "int8" judges the model as a quantized stream; the notes say what it loses.
 
         Returns:
             Each score with its interval and a baseline.
@@ -80,7 +112,7 @@ class Model:
         """
         examples = read_examples(self._table(data), self.config["data"], self.task)
         with threads_for(self.task.network):
-            return self.task.evaluate(examples, None)
+            return self.task.evaluate(examples, None, quantize=quantize)
 
     def inspect(self, text: str) -> Inspection:
         """Show what the model does with a text.

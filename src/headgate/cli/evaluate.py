@@ -27,6 +27,10 @@ def evaluate(
     report: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the scores there, too.")
     ] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="int8: judge the stream of bytes, and what it loses."),
+    ] = None,
     encoding: Encoding = None,
     quoting: Quoting = None,
 ) -> None:
@@ -36,7 +40,7 @@ def evaluate(
 
     loaded = load(model)
     rows = _read(loaded, data, encoding=encoding, quoting=quoting)
-    found = loaded.evaluate(rows)
+    found = loaded.evaluate(rows, quantize=quantize)
     typer.echo(f"{len(rows)} rows of {data}\n")
     _show(found)
     if report is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headgate.cli.lines import lines_of
 from headgate.cli.options import ModelPath
 from headgate.cli.screen import in_colour
 from headgate.errors import DataError
@@ -54,29 +55,13 @@ def translate(
 
 
 def _lines() -> Iterator[str]:
-    yield from _prompted() if sys.stdin.isatty() else _piped(sys.stdin)
-
-
-def _piped(lines: Iterable[str]) -> Iterator[str]:
-    for row, line in enumerate(lines, start=1):
-        if not line.strip():
+    """Give the lines of a pipe, all with a text; of a prompt those that have one."""
+    asked = sys.stdin.isatty()
+    for row, line in enumerate(lines_of("A text a line; Ctrl-D ends."), start=1):
+        if line.strip():
+            yield line
+        elif not asked:
             raise DataError("the text is empty, so there is nothing to translate", row=row)
-        yield line.rstrip("\r\n")
-
-
-def _prompted() -> Iterator[str]:
-    """Ask for one text after the other; an empty line asks again, Ctrl-D ends."""
-    import contextlib
-
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401  (it gives the prompt its history)
-    typer.echo("A text a line; Ctrl-D ends.")
-    with contextlib.suppress(EOFError, KeyboardInterrupt):
-        while True:
-            line = input("> ")
-            if line.strip():
-                yield line
-    typer.echo()
 
 
 def _translated(loaded: Model, texts: list[str], *, n_best: int) -> Iterator[str]:

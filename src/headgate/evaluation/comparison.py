@@ -35,3 +35,23 @@ def beside(
         for key, score in scores.items()
     }
     return {key: replace(s, baseline=best[key]) for key, s in scores.items()}, values
+
+
+def losses(name: str, given: Mapping[str, Score], plain: Mapping[str, Score]) -> list[str]:
+    """Say what a model has lost that is kept in another way.
+
+    Args:
+        name: the way.
+        given: its scores.
+        plain: the scores of the model as it was trained.
+
+    Returns:
+        A sentence for each score.
+    """
+    found = []
+    for key, score in given.items():
+        before = plain[key].value
+        share = f" ({100 * (before - score.value) / before:.2f} %)" if before else ""
+        lost = before - score.value
+        found.append(f"{name} loses {lost:.4f} of {key}{share}: {score.value:.4f} for {before:.4f}")
+    return found

@@ -114,13 +114,27 @@ class EncoderDecoder(nn.Module):
             weights, [B, L, S].
         """
         outputs, last = self.decoder(self.target(ids), memory.states)[:2]
-        d, weights = outputs.transpose(0, 1), None
+        features, weights = self.look(outputs.transpose(0, 1), memory)
+        after = (last,) if isinstance(last, Tensor) else last
+        return features, Memory(memory.keys, memory.mask, after), weights
+
+    def look(
+        self, d: Float[Tensor, "B L N"], memory: Memory
+    ) -> tuple[Float[Tensor, "B L E"], Float[Tensor, "B L S"] | None]:
+        """Look at the source from states of the decoder, and put both together.
+
+        Args:
+            d: states of the decoder, [B, L, N].
+            memory: what ``encode`` left.
+
+        Returns:
+            What the output layer takes, [B, L, E]; the attention weights, [B, L, S], or None.
+        """
+        weights = None
         if self.attention is not None:
             context, weights = self.attention(d, memory.keys, memory.mask)
             d = torch.cat([context, d], -1)
-        after = (last,) if isinstance(last, Tensor) else last
-        features = self.dropout(torch.tanh(self.combine(d)))
-        return features, Memory(memory.keys, memory.mask, after), weights
+        return self.dropout(torch.tanh(self.combine(d))), weights
 
     def logits(self, features: Float[Tensor, "*rows E"]) -> Float[Tensor, "*rows V"]:
         """Score every token of the vocabulary.

@@ -86,7 +86,7 @@ def _read(module: nn.Module, before: Sequence[Link]) -> Iterator[Link]:
     elif isinstance(module, (Recurrent, RNN, LSTM, GRU)):
         yield from _layers(module)
     elif isinstance(module, nn.Linear):
-        yield Projection(module.weight, module.bias)
+        yield _projection(module)
     elif isinstance(module, Output):
         yield from _output(module)
     elif isinstance(module, Pool):
@@ -140,11 +140,19 @@ def _initial(module: Recurrent | RNN | LSTM | GRU, layer: int, state: int) -> Te
     return like.new_zeros(module.state_sizes()[state])
 
 
+def _projection(linear: nn.Linear) -> Projection:
+    if linear.bias is not None and linear.bias.shape != linear.weight.shape[:1]:
+        raise ShapeError(
+            f"a weight {tuple(linear.weight.shape)} and a bias {tuple(linear.bias.shape)} differ"
+        )
+    return Projection(linear.weight, linear.bias)
+
+
 def _output(module: Output) -> Iterator[Link]:
     linear = module.linear
     activation = module.activation
     if activation is identity:
-        yield Projection(linear.weight, linear.bias)
+        yield _projection(linear)
         return
     if activation is softmax:
         raise StreamError(

@@ -29,6 +29,9 @@ class Stream:
         rewind: how many steps can be taken back; each costs the memory of a state.
         quantize: "int8" keeps the matrices as bytes, with a scale for each row of a weight.
 
+    Attributes:
+        identity: what the state of a stream has to come from, a SHA-256 of the network.
+
     Raises:
         StreamError: a module cannot be run step by step.
         ShapeError: a module does not take what the one before it gives; a number is not positive.
@@ -68,6 +71,7 @@ class Stream:
         self._run = self._runner.run
         self._slot = self._taken = self._since = 0
         self._began = [0] * count
+        self.identity = engine.digest
         batch = () if rows is None else (rows,)
         features = () if engine.features is None else (engine.features,)
         self._shape = torch.Size((*batch, *features))  # of a step
@@ -208,6 +212,21 @@ class Stream:
         self._ring[self._slot, chosen] = self._engine.initial
         self._since = 0
 
+    def place(self, states: Tensor) -> None:
+        """Go on from states that come from elsewhere.
+
+        Args:
+            states: the states of every layer side by side, in the order of the layers, [B, N].
+
+        Raises:
+            ShapeError: they do not fit.
+        """
+        wanted = self._ring[self._slot]
+        if states.shape != wanted.shape:
+            raise ShapeError(f"states are {tuple(wanted.shape)}, not {tuple(states.shape)}")
+        wanted.copy_(states)
+        self._since = 0
+
     def rewind(self, steps: int = 1) -> None:
         """Take back the last steps.
 
@@ -251,6 +270,7 @@ class Stream:
         other = object.__new__(Stream)
         other._engine = self._engine
         other._start(rows, self._depth)
+        other.identity = self.identity
         return other
 
     @staticmethod
@@ -270,7 +290,7 @@ class Stream:
             raise StreamError("at least one stream is joined, but none came")
         first = streams[0]
         for other in streams[1:]:
-            if not first._fits(other._engine.digest, other._engine.quantize):
+            if not first._fits(other.identity, other._engine.quantize):
                 raise StreamError("streams of one network are joined, but these are of several")
         joined = first._like(sum(len(each._began) for each in streams))
         kept = min(min(each._depth, each._since) for each in streams)
@@ -299,7 +319,7 @@ class Stream:
         return found
 
     def _fits(self, model: str, quantize: str | None) -> bool:
-        return (self._engine.digest, self._engine.quantize) == (model, quantize)
+        return (self.identity, self._engine.quantize) == (model, quantize)
 
     @property
     def state(self) -> bytes:
@@ -311,7 +331,7 @@ class Stream:
         named = {n: now[:, first : first + size] for n, first, size in self._engine.columns}
         positions = [self._taken - begun for begun in self._began]
         engine = self._engine
-        found = state.State(engine.digest, engine.quantize, self._rows, positions, named)
+        found = state.State(self.identity, engine.quantize, self._rows, positions, named)
         return state.to_bytes(found)
 
     @state.setter
@@ -330,8 +350,8 @@ class Stream:
         came = [(name, value.shape[-1]) for name, value in found.states.items() if value.dim()]
         if sorted(came) != sorted(wanted):
             raise StreamError(f"the state is of another network, with other states; {ours}")
-        if found.model != engine.digest:
-            raise StreamError(f"the state is of a network with other weights or cells; {ours}")
+        if found.model != self.identity:
+            raise StreamError(f"the state is of other weights, other cells or another source; {ours}")
         if found.quantize != engine.quantize:
             raise StreamError(
                 f"the state is of a stream with quantize={found.quantize!r}, but this one has "

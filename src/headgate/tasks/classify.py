@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import torch
@@ -13,117 +13,28 @@ from torch.nn import functional
 
 from headgate.data.batches import Batches, pad, restore
 from headgate.data.fields import LabelField, TextField
-from headgate.errors import DataError, UnknownNameError
+from headgate.errors import DataError, StreamError
 from headgate.evaluation.baselines import NgramClassifier
 from headgate.evaluation.classification import classification_scores
-from headgate.evaluation.comparison import beside
+from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.ranking import average_precision, best_threshold
+from headgate.evaluation.scores import Score
 from headgate.inspection.trace import Inspection
 from headgate.layers import Recurrent
-from headgate.layers.checks import check_positive, check_probability
 from headgate.models import Classifier, TokenEmbedding
+from headgate.streaming import Stream
 from headgate.tasks import cells
+from headgate.tasks.classification import LISTED, Classification
+from headgate.tasks.classify_settings import SPELT, ClassifySettings
 from headgate.tasks.protocol import Evaluation, Examples, build_settings
+from headgate.tasks.token_stream import TokenStream
 from headgate.training import Plan, Validation
 
 _EVALUATED_AT_ONCE = 128
-_LISTED = 20
 _LETTERS = ("character", "byte")
 
 
-# Spelt text is short: hide little of it. On a split of surnames macro F1 is 0.62, else 0.48.
-SPELT: dict[str, Any] = {
-    "hidden_size": 128,
-    "dropout": 0.3,
-    "embedding_dropout": 0.1,
-    "token_dropout": 0.0,
-}
 _TOKENS_READ, _LETTERS_READ = 850_000, 1_200_000  # in a training that nobody limits
-
-
-@dataclass
-class ClassifySettings:
-    """What a classifier is made of; for spelt text ``SPELT`` has other defaults.
-
-    Args:
-        cell: a key of ``CELLS``.
-        options: the cell's options.
-        hidden_size: units of each direction.
-        embedding_size: features of a token.
-        num_layers: recurrent layers.
-        bidirectional: read from both ends.
-        pool: how the steps become one vector.
-        dropout: of the pooled vector, and between layers.
-        embedding_dropout: of the features of a token.
-        token_dropout: of whole tokens.
-        unit: what a token is: "auto", "subword", "word", "character" or "byte".
-        vocabulary_size: tokens at most.
-        lowercase: whether case is dropped.
-        longest: tokens of a text that are read; the rest is cut off.
-        class_weights: "balanced" weighs each class by its rarity in the loss.
-        threshold: from which probability on a text is of the rarer of two classes; "tune" chooses
-            it on the validation part, for the highest F1.
-        program: the cell itself where it is a user's own, for a saved model.
-    """
-
-    cell: str = "gru"
-    options: dict[str, Any] = field(default_factory=dict)
-    hidden_size: int = 64
-    embedding_size: int = 64
-    num_layers: int = 1
-    bidirectional: bool = True
-    pool: str = "mean+max"
-    dropout: float = 0.5
-    embedding_dropout: float = 0.3
-    token_dropout: float = 0.1
-    unit: str = "auto"
-    vocabulary_size: int = 4000
-    lowercase: bool = False
-    longest: int = 512
-    class_weights: str | None = None
-    threshold: float | str = 0.5
-    program: str | None = None
-
-    def __post_init__(self) -> None:
-        check_positive(vocabulary_size=self.vocabulary_size, longest=self.longest)
-        check_positive(embedding_size=self.embedding_size)
-        check_probability(
-            embedding_dropout=self.embedding_dropout, token_dropout=self.token_dropout
-        )
-        if self.class_weights not in (None, "balanced"):
-            raise UnknownNameError("class_weights", self.class_weights, ["balanced", "None"])
-        if isinstance(self.threshold, str) and self.threshold != "tune":
-            raise UnknownNameError("threshold", self.threshold, ["tune", "a number from 0 to 1"])
-        if not isinstance(self.threshold, str):
-            check_probability(threshold=self.threshold)
-
-
-@dataclass(frozen=True)
-class Classification:
-    """A class, and how sure the model is.
-
-    Args:
-        label: the class.
-        probabilities: of every class.
-    """
-
-    label: str
-    probabilities: dict[str, float]
-
-    @property
-    def probability(self) -> float:
-        """The probability of the class that was chosen."""
-        return self.probabilities[self.label]
-
-    def row(self) -> dict[str, str]:
-        """Give the label, its probability, and that of each class where there are not many."""
-        found = {"prediction": self.label, "probability": f"{self.probability:.4f}"}
-        if len(self.probabilities) <= _LISTED:
-            found |= {f"p({name})": f"{p:.4f}" for name, p in self.probabilities.items()}
-        return found
-
-    def __str__(self) -> str:
-        return f"{self.label} ({self.probability:.3f})"
 
 
 class Classify:
@@ -208,9 +119,9 @@ class Classify:
         """Say what was decided from the data."""
         classes = ", ".join(
             f"{name} {count}"
-            for name, count in list(zip(self.labels.classes, self.counts, strict=True))[:_LISTED]
+            for name, count in list(zip(self.labels.classes, self.counts, strict=True))[:LISTED]
         )
-        more = "" if len(self.labels) <= _LISTED else ", …"
+        more = "" if len(self.labels) <= LISTED else ", …"
         return [
             f"{len(self.labels)} classes: {classes}{more}",
             f"text as {self.text.unit}s, a vocabulary of {len(self.text)}",
@@ -227,15 +138,18 @@ class Classify:
             chosen = best_threshold(self.probabilities(valid.inputs)[:, self.rarer], targets.long())
             self.settings.threshold = min(max(chosen.value, 0.01), 0.99)
 
-    def evaluate(self, examples: Examples, train: Examples | None) -> Evaluation:
+    def evaluate(
+        self, examples: Examples, train: Examples | None, *, quantize: str | None = None
+    ) -> Evaluation:
         """Judge the model beside the majority class and, where it can be fitted, a linear model."""
         targets = self.encode_labels(examples.targets)
         names = self.labels.classes
-        probabilities = self.probabilities(examples.inputs)
-        scores = classification_scores(self.decide(probabilities), targets, class_names=names)
-        if len(names) == 2 and 0 < int((targets == self.rarer).sum()) < len(targets):
-            found = average_precision(probabilities[:, self.rarer], (targets == self.rarer).long())
-            scores[f"average_precision:{names[self.rarer]}"] = found
+        scores = self._scores(self.probabilities(examples.inputs), targets)
+        notes = self._cut(examples.inputs)
+        if quantize is not None:
+            plain, streamed = scores, self._streamed(examples.inputs, quantize)
+            scores = self._scores(streamed, targets)
+            notes = [*notes, *losses(quantize, scores, plain)]
         rivals = {"majority": torch.full_like(targets, self.counts.index(max(self.counts)))}
         if train is not None:
             labels = self.encode_labels(train.targets)
@@ -245,11 +159,21 @@ class Classify:
             name: classification_scores(given, targets, class_names=names)
             for name, given in rivals.items()
         }
-        return Evaluation(*beside(scores, compared), self._cut(examples.inputs))
+        return Evaluation(*beside(scores, compared), notes)
+
+    def _scores(self, probabilities: Tensor, targets: Tensor) -> dict[str, Score]:
+        names, rarer = self.labels.classes, self.rarer
+        scores = classification_scores(self.decide(probabilities), targets, class_names=names)
+        if len(names) == 2 and 0 < int((targets == rarer).sum()) < len(targets):
+            found = average_precision(probabilities[:, rarer], (targets == rarer).long())
+            scores[f"average_precision:{names[rarer]}"] = found
+        return scores
 
     def predict(self, inputs: Sequence[str]) -> list[Classification]:
         """Classify texts."""
-        probabilities = self.probabilities(inputs)
+        return self._classified(self.probabilities(inputs))
+
+    def _classified(self, probabilities: Tensor) -> list[Classification]:
         names = self.labels.classes
         return [
             Classification(names[chosen], dict(zip(names, row, strict=True)))
@@ -257,6 +181,23 @@ class Classify:
                 self.decide(probabilities).tolist(), probabilities.tolist(), strict=True
             )
         ]
+
+    def stream(
+        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
+    ) -> TokenStream[Classification]:
+        """Keep the model running over tokens, with a class after each."""
+        if source is not None:
+            raise StreamError("a classifier's stream has no source: its text is what it reads")
+        stream = Stream(*self.network.parts, rows=rows, rewind=rewind, quantize=quantize)
+        return TokenStream(stream, self.text, lambda out: self._classified(out.softmax(-1)))
+
+    def _streamed(self, inputs: Sequence[str], quantize: str) -> Tensor:
+        """Give the probability of every class as a quantized stream has it, [B, V]."""
+        stream, found = Stream(*self.network.parts, quantize=quantize), []
+        for ids in self.encode(inputs):
+            stream.reset()
+            found.append(stream.steps(torch.tensor(ids))[-1])
+        return torch.stack(found).softmax(-1)
 
     @torch.inference_mode()
     def inspect(self, text: str) -> Inspection:

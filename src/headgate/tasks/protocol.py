@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import (
@@ -66,6 +66,37 @@ class Prediction(Protocol):
 
 
 @runtime_checkable
+class TaskStream(Protocol):
+    """A model kept running; what a step takes and gives depends on the task."""
+
+    state: bytes
+
+    def step(self, token: Any) -> Any:
+        """Take one step."""
+        ...
+
+    def steps(self, chunk: Any) -> list[Any]:
+        """Take several steps."""
+        ...
+
+    def answer(self, line: str) -> Iterator[str]:
+        """Answer a line of input, in pieces."""
+        ...
+
+    def rewind(self, steps: int = 1) -> None:
+        """Take back the last steps."""
+        ...
+
+    def reset(self) -> None:
+        """Begin anew."""
+        ...
+
+    def fork(self) -> TaskStream:
+        """Give a stream that goes on from here by itself."""
+        ...
+
+
+@runtime_checkable
 class Task(Protocol):
     """A kind of data with its model, loss, scores and baselines.
 
@@ -122,12 +153,23 @@ class Task(Protocol):
         """Choose what is chosen after training, on the validation part."""
         ...
 
-    def evaluate(self, examples: Examples, train: Examples | None) -> Evaluation:
-        """Judge the model; with the training part also the baselines that have to be fitted."""
+    def evaluate(
+        self, examples: Examples, train: Examples | None, *, quantize: str | None = None
+    ) -> Evaluation:
+        """Judge the model; with the training part also the baselines that have to be fitted.
+
+        Quantized, the model runs as a stream, and the notes say what that loses.
+        """
         ...
 
     def predict(self, inputs: Sequence[str]) -> list[Any]:
         """Answer inputs."""
+        ...
+
+    def stream(
+        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
+    ) -> TaskStream:
+        """Keep the model running."""
         ...
 
     def inspect(self, text: str) -> Inspection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from statistics import median
 from typing import Any, ClassVar
@@ -15,66 +15,24 @@ from torch.nn import functional
 from headgate.data.batches import Batches, pad, restore
 from headgate.data.fields import TextField
 from headgate.decoding import Hypothesis, Rows, beam, greedy
-from headgate.errors import MissingExtraError
+from headgate.errors import MissingExtraError, StreamError
 from headgate.evaluation.baselines import copy_source, most_frequent_target
 from headgate.evaluation.comparison import beside
 from headgate.evaluation.scores import Score
 from headgate.evaluation.translation import bleu, choose_tokenizer, chrf, exact_match
 from headgate.inspection.attention import AttentionMap, attention_map
 from headgate.inspection.trace import Inspection
-from headgate.layers.checks import check_positive, check_probability
 from headgate.models import EncoderDecoder, TokenEmbedding, build_encoder_decoder
 from headgate.tasks import cells
+from headgate.tasks.decoder_stream import DecoderStream
 from headgate.tasks.protocol import Evaluation, Examples, build_settings
+from headgate.tasks.translate_settings import TranslateSettings
 from headgate.training import Plan, Validation
 
 _DECODED_AT_ONCE = 64
 _SAMPLES = 3
 _FEWEST_PIECES, _PAIRS_A_PIECE = 500, 3
 _FEWEST_WORDS = 2  # of a target, for BLEU to say anything
-
-
-@dataclass
-class TranslateSettings:
-    """What a translator is made of.
-
-    Args:
-        cell: a key of ``CELLS``.
-        options: the cell's options.
-        hidden_size: units of the decoder, and of both directions of the encoder together.
-        embedding_size: features of a token.
-        num_layers: recurrent layers of each.
-        attention: a key of ``SCORES``, or None for the plain encoder-decoder.
-        dropout: of token vectors, between layers and before the output layer.
-        label_smoothing: the share of a target's probability that is spread over the vocabulary.
-        unit: what a token is: "auto", "subword", "word", "character" or "byte".
-        vocabulary_size: tokens of each side at most; where it is not named also no more than a
-            third of the pairs, but at least 500.
-        longest: tokens of a text that are read; the rest is cut off.
-        beam_width: hypotheses kept in a search; 1 is greedy.
-        length_penalty: the exponent of the length in a hypothesis's score (Wu et al. 2016).
-        program: the cell itself where it is a user's own, for a saved model.
-    """
-
-    cell: str = "lstm"
-    options: dict[str, Any] = field(default_factory=dict)
-    hidden_size: int = 256
-    embedding_size: int = 256
-    num_layers: int = 1
-    attention: str | None = "general"
-    dropout: float = 0.2
-    label_smoothing: float = 0.1
-    unit: str = "auto"
-    vocabulary_size: int = 4000
-    longest: int = 200
-    beam_width: int = 5
-    length_penalty: float = 1.0
-    program: str | None = None
-
-    def __post_init__(self) -> None:
-        check_positive(vocabulary_size=self.vocabulary_size, longest=self.longest)
-        check_positive(embedding_size=self.embedding_size, beam_width=self.beam_width)
-        check_probability(label_smoothing=self.label_smoothing)
 
 
 def build_network(settings: TranslateSettings, source: int, target: int) -> EncoderDecoder:
@@ -210,8 +168,11 @@ class Translate:
     def finish(self, valid: Examples) -> None:
         """Choose nothing: a translator has no threshold."""
 
-    def evaluate(self, examples: Examples, train: Examples | None) -> Evaluation:
+    def evaluate(
+        self, examples: Examples, train: Examples | None, *, quantize: str | None = None
+    ) -> Evaluation:
         """Judge the model beside a copy of the source and the most frequent target."""
+        _refuse(quantize)
         references: dict[str, list[str]] = {}
         for source, target in zip(examples.inputs, examples.targets, strict=True):
             references.setdefault(source, []).append(target)
@@ -278,6 +239,18 @@ class Translate:
         text = self.target.decode(hypothesis.tokens)
         return Translation(text, hypothesis.log_probability, hypothesis.finished)
 
+    def stream(
+        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
+    ) -> DecoderStream:
+        """Keep the decoder running over one source."""
+        _refuse(quantize)
+        if rows is not None:
+            raise StreamError("a translator's stream is of one source, so it has no rows")
+        stream = DecoderStream(self, rewind=rewind)
+        if source is not None:
+            stream.begin(source)
+        return stream
+
     @torch.inference_mode()
     def inspect(self, text: str) -> Inspection:
         """Show the encoder's gates, and what each token of the translation looked at."""
@@ -313,6 +286,14 @@ class Translate:
         """
         longest = self.settings.longest
         return [ids[:longest] or [self.source.unk] for ids in self.source.encode_batch(inputs)]
+
+
+def _refuse(quantize: str | None) -> None:
+    if quantize is not None:
+        raise StreamError(
+            "a translator is not quantized: its decoder looks at the source between its layers, "
+            "which is no chain of matrices"
+        )
 
 
 class _Learner:

@@ -1,0 +1,198 @@
+"""A translator's decoder kept running: what comes next, a token at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from headgate.errors import DataError, StreamError
+from headgate.models.encoder_decoder import Memory
+from headgate.streaming import Stream
+from headgate.tasks.token_stream import Token, token_id
+
+if TYPE_CHECKING:
+    from headgate.tasks.translate import Translate
+
+
+@dataclass(frozen=True, eq=False)
+class NextToken:
+    """What a decoder expects next.
+
+    Args:
+        log_probabilities: of every token of the vocabulary, [V].
+        attention: how it looked at each token of the source, [S]; None without attention.
+    """
+
+    log_probabilities: Tensor = field(repr=False)
+    attention: Tensor | None = field(repr=False)
+
+    @property
+    def id(self) -> int:
+        """The likeliest token."""
+        return int(self.log_probabilities.argmax())
+
+
+class DecoderStream:
+    """The decoder of a translator over one source, which is read whole before the first step.
+
+    Args:
+        task: the translator.
+        rewind: how many steps can be taken back.
+    """
+
+    def __init__(self, task: Translate, *, rewind: int = 0) -> None:
+        self.task, self.network = task, task.network
+        self.network.eval()
+        self.stream = Stream(self.network.target, self.network.decoder, rewind=rewind)
+        self._own = self.stream.identity
+        self._memory: Memory | None = None
+
+    @torch.inference_mode()
+    def begin(self, source: str) -> None:
+        """Read a source; what was before is forgotten.
+
+        Args:
+            source: the text.
+
+        Raises:
+            DataError: it is empty.
+        """
+        if not source.strip():
+            raise DataError("the source is empty, so there is nothing to begin with")
+        ids = self.task.encode([source])
+        self._memory = self.network.encode(torch.tensor(ids), torch.tensor([len(ids[0])]))
+        # a state goes on over its own source alone
+        text = f"{self._own} {self._digest()} {ids[0]}"
+        self.stream.identity = hashlib.sha256(text.encode()).hexdigest()
+        self.reset()
+
+    def _digest(self) -> str:
+        found = hashlib.sha256()
+        for name, tensor in self.network.state_dict().items():
+            found.update(name.encode())
+            found.update(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
+
+    def reset(self) -> None:
+        """Begin anew with the same source."""
+        memory = self._begun()
+        layers = range(memory.states[0].shape[0])
+        states = [state[layer] for layer in layers for state in memory.states]
+        self.stream.reset()
+        self.stream.place(torch.cat(states, -1))
+
+    def _begun(self) -> Memory:
+        if self._memory is None:
+            raise StreamError(
+                "a translator reads its source before its first step: model.stream(source=…), or "
+                "stream.begin(…)"
+            )
+        return self._memory
+
+    @property
+    def position(self) -> int | list[int]:
+        """The tokens given since the source was read, the beginning mark among them."""
+        return self.stream.position
+
+    def step(self, token: Token | None = None) -> NextToken:
+        """Give one token of the target.
+
+        Args:
+            token: a text of one token, or an id; None is the beginning mark, which comes first.
+
+        Returns:
+            What is expected after it.
+
+        Raises:
+            DataError: it is no token.
+            StreamError: there is no source yet.
+        """
+        return self.steps([self.task.target.bos if token is None else token])[0]
+
+    @torch.inference_mode()
+    def steps(self, tokens: Sequence[Token]) -> list[NextToken]:
+        """Give several tokens of the target.
+
+        Args:
+            tokens: texts of one token each, or ids.
+
+        Returns:
+            What is expected after each.
+
+        Raises:
+            DataError: one is no token.
+            StreamError: there is no source yet.
+        """
+        memory = self._begun()
+        ids = [token_id(self.task.target, token) for token in tokens]
+        found = []
+        for d in self.stream.steps(torch.tensor(ids, dtype=torch.int64)):
+            # one after the other, so that a cut changes no bit
+            features, weights = self.network.look(d[None, None], memory)
+            expected = self.network.logits(features[0, 0]).log_softmax(-1)
+            found.append(NextToken(expected, None if weights is None else weights[0, 0]))
+        return found
+
+    def answer(self, line: str) -> Iterator[str]:
+        """Translate a line by the likeliest tokens.
+
+        Args:
+            line: the source; an empty one has no answer.
+
+        Yields:
+            The translation, in pieces, each as soon as it is known.
+        """
+        if not line.strip():
+            return
+        self.begin(line)
+        target, ids, said = self.task.target, list[int](), ""
+        following = self.step()
+        while following.id != target.eos and len(ids) <= self.task.length:
+            ids.append(following.id)
+            whole = target.decode(ids)
+            # of a character in bytes the last ones are still to come
+            if whole.startswith(said) and not whole.endswith("\N{REPLACEMENT CHARACTER}"):
+                yield whole[len(said) :]
+                said = whole
+            following = self.step(following.id)
+
+    @property
+    def state(self) -> bytes:
+        """The state, which this model over this source alone takes back."""
+        self._begun()
+        return self.stream.state
+
+    @state.setter
+    def state(self, data: bytes) -> None:
+        self._begun()
+        self.stream.state = data
+
+    def rewind(self, steps: int = 1) -> None:
+        """Take back the last tokens.
+
+        Args:
+            steps: how many.
+        """
+        self.stream.rewind(steps)
+
+    def fork(self) -> DecoderStream:
+        """Give a stream that goes on from here by itself, over the same source.
+
+        Returns:
+            The other stream.
+        """
+        other = object.__new__(DecoderStream)
+        other.task, other.network = self.task, self.network
+        other.stream, other._own, other._memory = self.stream.fork(), self._own, self._memory
+        return other
+
+    def __enter__(self) -> DecoderStream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is open: the memory goes with the stream."""

@@ -1,0 +1,200 @@
+"""A model of texts kept running: a token at a time, with its answer after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from headgate.data.fields import TextField
+from headgate.errors import DataError, StreamError
+from headgate.streaming import Stream
+
+Answer = TypeVar("Answer")
+Token = str | int
+
+
+def token_id(text: TextField, token: Token) -> int:
+    """Look a token up.
+
+    Args:
+        text: text to ids.
+        token: its id, or a text of one token.
+
+    Returns:
+        The id.
+
+    Raises:
+        DataError: the text is no token, or several; the id is not in the vocabulary.
+    """
+    if isinstance(token, str):
+        ids = text.encode(token)
+        if len(ids) != 1:
+            shown = ", ".join(map(repr, text.tokens(ids))) or "none"
+            raise DataError(f"a step takes one token, but {token!r} is {len(ids)}: {shown}")
+        return ids[0]
+    if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < len(text):
+        raise DataError(f"a token is a text, or an id from 0 to {len(text) - 1}, not {token!r}")
+    return token
+
+
+class TokenStream(Generic[Answer]):
+    """A model that reads tokens and answers after each of them, as of the text so far.
+
+    It equals the model's answer to the whole text, however that is cut between tokens. A text that
+    is cut inside a word may have other tokens than the whole has.
+
+    Args:
+        stream: the network.
+        text: text to ids.
+        answers: from what comes out, [K, V], to K answers.
+    """
+
+    def __init__(
+        self, stream: Stream, text: TextField, answers: Callable[[Tensor], list[Answer]]
+    ) -> None:
+        self.stream, self.text, self._answers = stream, text, answers
+
+    @property
+    def rows(self) -> int | None:
+        """The streams that step together, or None for one by itself."""
+        return self.stream.rows
+
+    @property
+    def position(self) -> int | list[int]:
+        """The tokens read since the beginning; of each row where there are rows."""
+        return self.stream.position
+
+    def step(self, token: Token | Sequence[Token]) -> Any:
+        """Read one token.
+
+        Args:
+            token: a text of one token, or an id; where there are rows one for each.
+
+        Returns:
+            The answer after it; where there are rows a list of them.
+
+        Raises:
+            DataError: it is no token.
+            ShapeError: there are not as many as rows.
+        """
+        if self.rows is None:
+            ids = token_id(self.text, token)  # type: ignore[arg-type]
+            return self._said(self.stream.step(ids)[None])[0]
+        return self._said(self.stream.step(self._row(token)))
+
+    def steps(self, chunk: str | Sequence[Any]) -> list[Any]:
+        """Read several tokens.
+
+        Args:
+            chunk: a text, or tokens; where there are rows, for each step a token for each row.
+
+        Returns:
+            The answer after each.
+
+        Raises:
+            DataError: something in it is no token.
+            ShapeError: a step has not as many tokens as there are rows.
+        """
+        if self.rows is not None:
+            return [self._said(each) for each in self.stream.steps([*map(self._row, chunk)])]
+        ids = self._ids(chunk)
+        return self._said(self.stream.steps(torch.tensor(ids, dtype=torch.int64)))
+
+    def answer(self, line: str) -> Iterator[str]:
+        """Go on with a line of text; an empty one begins anew.
+
+        Args:
+            line: the text.
+
+        Yields:
+            What is said of all that was read, in pieces.
+        """
+        if not line.strip():
+            self.reset()
+            return
+        said = self.steps(line)
+        if not said:
+            raise DataError(f"{line!r} has no token, so there is nothing to answer")
+        yield "\t".join([*said[-1].row().values()][:2])
+
+    def _ids(self, chunk: str | Sequence[Token]) -> list[int]:
+        if isinstance(chunk, str):
+            return self.text.encode(chunk)
+        return [token_id(self.text, token) for token in chunk]
+
+    def _row(self, tokens: Any) -> list[int]:
+        if isinstance(tokens, (str, int)):
+            raise DataError(f"there are {self.rows} rows: give a token for each, not {tokens!r}")
+        return [token_id(self.text, token) for token in tokens]
+
+    @torch.inference_mode()
+    def _said(self, out: Tensor) -> list[Answer]:
+        return self._answers(out)
+
+    @property
+    def state(self) -> bytes:
+        """The state, which this model alone takes back."""
+        return self.stream.state
+
+    @state.setter
+    def state(self, data: bytes) -> None:
+        self.stream.state = data
+
+    def reset(self, rows: Sequence[int] | None = None) -> None:
+        """Begin anew.
+
+        Args:
+            rows: these rows only; all where None.
+        """
+        self.stream.reset(rows)
+
+    def rewind(self, steps: int = 1) -> None:
+        """Take back the last tokens.
+
+        Args:
+            steps: how many.
+        """
+        self.stream.rewind(steps)
+
+    def fork(self) -> TokenStream[Answer]:
+        """Give a stream that goes on from here by itself.
+
+        Returns:
+            The other stream.
+        """
+        return TokenStream(self.stream.fork(), self.text, self._answers)
+
+    @staticmethod
+    def join(streams: Sequence[TokenStream[Answer]]) -> TokenStream[Answer]:
+        """Make one batch of several streams, which go on by themselves.
+
+        Args:
+            streams: streams of one model.
+
+        Returns:
+            A stream of all their rows.
+
+        Raises:
+            StreamError: there is none, or they are of several models.
+        """
+        if not streams:
+            raise StreamError("at least one stream is joined, but none came")
+        joined = Stream.join([each.stream for each in streams])
+        return TokenStream(joined, streams[0].text, streams[0]._answers)
+
+    def split(self) -> list[TokenStream[Answer]]:
+        """Give each row as a stream of its own.
+
+        Returns:
+            The streams, in the order of the rows.
+        """
+        return [TokenStream(each, self.text, self._answers) for each in self.stream.split()]
+
+    def __enter__(self) -> TokenStream[Answer]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is open: the memory goes with the stream."""
