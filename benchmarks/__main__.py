@@ -9,6 +9,7 @@ MEASURES = {
     "language": "words a second of a language model: DATA is the folder of the Penn Treebank",
     "names": "surnames to languages: DATA is the folder of one file a language",
     "spam": "text messages to ham or spam: DATA is the file",
+    "stream_quality": "what eight-bit weights lose: DATA is --text FILE, --reviews FOLDER, or both",
     "tatoeba": "English to French with and without attention: DATA is the file",
     "tatoeba_korean": "English to Korean: DATA is the file",
 }

@@ -210,22 +210,25 @@ void strip_of_bytes(int rows, const std::int16_t* a, std::ptrdiff_t a_stride, co
   }
 }
 
-// The rows of a left side as 16-bit numbers, kept while the same ones are multiplied again.
+// Rows of left sides as 16-bit numbers, kept while the same ones are multiplied again.
 template <class T>
 struct Shortened {
-  std::int16_t* data;     // [kMostRows][stride]
+  std::int16_t* data;     // [rows][stride]
   std::ptrdiff_t stride;  // at least the greatest depth, even
-  T scales[kMostRows];
-  const T* of;            // which rows these are
-  int depth;
+  T* scales;
+  const T** of;  // which row each of them is
+  int rows;
 
-  void forget() { of = nullptr; }
+  void forget() {
+    for (int r = 0; r < rows; ++r) of[r] = nullptr;
+  }
 
-  void take(int rows, const T* a, std::ptrdiff_t a_stride, int length) {
-    if (of == a && depth == length) return;
-    for (int r = 0; r < rows; ++r) scales[r] = shorten(a + r * a_stride, length, data + r * stride);
-    of = a;
-    depth = length;
+  void take(int first, int count, const T* a, std::ptrdiff_t a_stride, int depth) {
+    for (int r = first; r < first + count; ++r, a += a_stride) {
+      if (of[r] == a) continue;
+      scales[r] = shorten(a, depth, data + r * stride);
+      of[r] = a;
+    }
   }
 };
 

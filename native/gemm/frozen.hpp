@@ -27,9 +27,9 @@ Frozen freeze(const Weight& weight, bool bytes, void* memory) {
   return {memory, nullptr, weight.depth, weight.width};
 }
 
-// Up to kMostRows rows times some panels of a frozen weight.
+// Up to kMostRows rows, the first of which has the place `row`, times some panels of a frozen weight.
 template <class T>
-inline void multiply(int rows, const T* a, std::ptrdiff_t a_stride, const Frozen& weight,
+inline void multiply(int row, int rows, const T* a, std::ptrdiff_t a_stride, const Frozen& weight,
                      int first_panel, int panels, T* out, std::ptrdiff_t out_stride, bool add,
                      Shortened<T>* shortened) {
   const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(first_panel) * panel<T>;
@@ -39,9 +39,10 @@ inline void multiply(int rows, const T* a, std::ptrdiff_t a_stride, const Frozen
                 out_stride, add);
     return;
   }
-  shortened->take(rows, a, a_stride, weight.depth);
+  shortened->take(row, rows, a, a_stride, weight.depth);
   strip_of_bytes<T, kMostRows>(
-      rows, shortened->data, shortened->stride, shortened->scales, weight.depth,
+      rows, shortened->data + row * shortened->stride, shortened->stride, shortened->scales + row,
+      weight.depth,
       static_cast<const std::int8_t*>(weight.values) + column * 2 * pairs_of(weight.depth),
       static_cast<const T*>(weight.scales) + column, panels, out, out_stride, add);
 }

@@ -134,8 +134,12 @@ struct Steps {
   int state;  // columns of the ring
   void* scratch;
   void* registers;
+  // for weights of bytes: rows as 16-bit numbers, their scales, and which rows they are
   void* shortened;
   std::ptrdiff_t shortened_stride;
+  void* scales;
+  void* shortened_of;
+  int shortened_rows;
 };
 
 // The code of one instruction set and one type of number. False: no memory.
@@ -146,7 +150,6 @@ struct Kernel {
   Frozen (*freeze)(const Weight&, bool bytes, void* memory);
   std::size_t (*scratch_size)(int n_registers);  // in bytes
   std::size_t (*registers_size)(int n_registers);
-  int most_rows;
   bool (*project)(const Projection&);
   void (*unary)(int operation, const void* in, void* out, std::ptrdiff_t count);
   const char* const* operations;  // the bytecode's, by their codes

@@ -53,7 +53,7 @@ class Worker {
  private:
   // Units in blocks whose weights stay near, rows in tiles of equal height.
   void stage(const Stage& stage, int first, int last) {
-    if (shortened_ != nullptr) shortened_->forget();  // another stage may have changed its rows
+    if (shortened_ != nullptr) shortened_->forget();  // another stage may have changed the rows
     const int width = job_.widths[stage.width];
     const int tiles = (last - first + kMostRows - 1) / kMostRows;
     const int height = (last - first + tiles - 1) / tiles;
@@ -127,7 +127,7 @@ class Worker {
         Tile<T> whole = tile_;
         whole.unit = 0;  // the product sums over all units of its operand
         const Rows<T> a = whole.rows_of(job_.views[term.view]);
-        multiply<T>(tile_.rows, a.data, a.stride, packed_[term.weight], first_panel, panels,
+        multiply<T>(tile_.row, tile_.rows, a.data, a.stride, packed_[term.weight], first_panel, panels,
                     out.data, out.stride, j > 0, shortened_);
       }
       tile_.registers[product.target] = out;

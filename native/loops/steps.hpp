@@ -30,23 +30,23 @@ void look_up(const Link& link, const std::int64_t* ids, int rows) {
 template <class T>
 void project_chunk(const Link& link, const T* input, int features, int rows,
                    Shortened<T>& shortened) {
-  constexpr int kAtOnce = 4;  // panels
+  constexpr int kAtOnce = 4;  // panels, which stay near while all rows pass by
   const int width = link.projection.width;
   const int panels = static_cast<int>(round_up(width, panel<T>) / panel<T>);
   const T* bias = static_cast<const T*>(link.bias);
-  T* output = static_cast<T*>(link.inputs);
   alignas(64) T tile[kMostRows * kAtOnce * panel<T>];
-  for (int row = 0; row < rows; row += kMostRows) {
-    const int some = rows - row < kMostRows ? rows - row : kMostRows;
-    const T* from = input + static_cast<std::ptrdiff_t>(row) * features;
-    shortened.forget();
-    for (int p = 0; p < panels; p += kAtOnce) {
-      const int wide = panels - p < kAtOnce ? panels - p : kAtOnce;
-      const int stride = wide * panel<T>, column = p * panel<T>;
-      const int count = width - column < stride ? width - column : stride;
-      multiply<T>(some, from, features, link.projection, p, wide, tile, stride, false, &shortened);
-      for (int r = 0; r < some; ++r) {
-        T* out = output + static_cast<std::ptrdiff_t>(row + r) * width + column;
+  shortened.forget();
+  for (int p = 0; p < panels; p += kAtOnce) {
+    const int wide = panels - p < kAtOnce ? panels - p : kAtOnce;
+    const int stride = wide * panel<T>, column = p * panel<T>;
+    const int count = width - column < stride ? width - column : stride;
+    for (int row = 0; row < rows; row += kMostRows) {
+      const int some = rows - row < kMostRows ? rows - row : kMostRows;
+      const T* from = input + static_cast<std::ptrdiff_t>(row) * features;
+      multiply<T>(row, some, from, features, link.projection, p, wide, tile, stride, false,
+                  &shortened);
+      T* out = static_cast<T*>(link.inputs) + static_cast<std::ptrdiff_t>(row) * width + column;
+      for (int r = 0; r < some; ++r, out += width) {
         for (int j = 0; j < count; ++j) {
           out[j] = bias ? tile[r * stride + j] + bias[column + j] : tile[r * stride + j];
         }
@@ -97,7 +97,9 @@ void advance(const Steps& job) {
   Shortened<T> shortened;
   shortened.data = static_cast<std::int16_t*>(job.shortened);
   shortened.stride = job.shortened_stride;
-  shortened.forget();
+  shortened.scales = static_cast<T*>(job.scales);
+  shortened.of = static_cast<const T**>(job.shortened_of);
+  shortened.rows = job.shortened_rows;
   const int rows = job.rows * job.steps;
   const T* source = static_cast<const T*>(job.input);
   int features = job.features;

@@ -21,13 +21,14 @@ Chain::Chain(const Kernel& kernel, bool doubles, bool bytes, int features, int s
              std::vector<Part> parts)
     : kernel_(kernel),
       size_(doubles ? sizeof(double) : sizeof(float)),
+      bytes_(bytes),
       features_(features),
       state_(state),
       parts_(std::move(parts)) {
   for (const Part& part : parts_) {
-    projections_.push_back(part.projection.data ? freeze(part.projection, bytes) : Frozen{});
+    projections_.push_back(part.projection.data ? freeze(part.projection) : Frozen{});
     weights_.emplace_back();
-    for (const Weight& weight : part.weights) weights_.back().push_back(freeze(weight, bytes));
+    for (const Weight& weight : part.weights) weights_.back().push_back(freeze(weight));
     int width = part.table ? part.width : part.projection.width;
     if (part.plan) {
       width = 0;
@@ -37,12 +38,12 @@ Chain::Chain(const Kernel& kernel, bool doubles, bool bytes, int features, int s
   }
 }
 
-Frozen Chain::freeze(const Weight& weight, bool bytes) {
-  const std::size_t size = kernel_.frozen_size(weight, bytes);
+Frozen Chain::freeze(const Weight& weight) {
+  const std::size_t size = kernel_.frozen_size(weight, bytes_);
   rooms_.push_back(std::make_unique<Room>(size));
   weight_bytes_ += size;
   greatest_depth_ = std::max(greatest_depth_, weight.depth);
-  return kernel_.freeze(weight, bytes, rooms_.back()->data());
+  return kernel_.freeze(weight, bytes_, rooms_.back()->data());
 }
 
 Stream::Stream(const Chain& chain, int rows, void* ring, int slots) : chain_(chain) {
@@ -63,8 +64,12 @@ Stream::Stream(const Chain& chain, int rows, void* ring, int slots) : chain_(cha
   job_.n_links = static_cast<int>(links_.size());
   job_.scratch = room(chain.kernel_.scratch_size(registers));
   job_.registers = room(chain.kernel_.registers_size(registers));
+  if (!chain.bytes_) return;
+  job_.shortened_rows = chunk_ * rows;
   job_.shortened_stride = (chain.greatest_depth_ + 1) / 2 * 2;
-  job_.shortened = room(sizeof(std::int16_t) * job_.shortened_stride * chain.kernel_.most_rows);
+  job_.shortened = room(sizeof(std::int16_t) * job_.shortened_stride * job_.shortened_rows);
+  job_.scales = room(chain.size_ * job_.shortened_rows);
+  job_.shortened_of = room(sizeof(void*) * job_.shortened_rows);
 }
 
 void* Stream::room(std::size_t bytes) {

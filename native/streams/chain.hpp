@@ -67,10 +67,11 @@ class Chain {
  private:
   friend class Stream;
 
-  Frozen freeze(const Weight& weight, bool bytes);
+  Frozen freeze(const Weight& weight);
 
   const Kernel& kernel_;
   const std::size_t size_;  // of a number
+  const bool bytes_;
   const int features_, state_;
   std::vector<Part> parts_;
   std::vector<int> widths_;  // of what goes out of each part

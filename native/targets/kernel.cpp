@@ -40,8 +40,8 @@ constexpr const char* kNames[] = {"load", "store", "sum", "reduce", "mean", "sca
 
 template <class T>
 constexpr Kernel kernel = {run<T>,          advance<T>,        frozen_size<T>, freeze<T>,
-                           scratch_size<T>, registers_size<T>, kMostRows,      project<T>,
-                           apply<T>,        kNames,            kOperations};
+                           scratch_size<T>, registers_size<T>, project<T>,     apply<T>,
+                           kNames,          kOperations};
 
 }  // namespace HEADGATE_TARGET
 

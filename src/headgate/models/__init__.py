@@ -5,10 +5,12 @@ from __future__ import annotations
 from headgate.models.classifier import Classifier
 from headgate.models.embedding import TokenEmbedding
 from headgate.models.encoder_decoder import EncoderDecoder, Memory, build_encoder_decoder
+from headgate.models.language_model import LanguageModel
 
 __all__ = [
     "Classifier",
     "EncoderDecoder",
+    "LanguageModel",
     "Memory",
     "TokenEmbedding",
     "build_encoder_decoder",
