@@ -41,7 +41,9 @@ def _cells() -> Iterator[None]:
     CELLS.update(before)
 
 
-@pytest.mark.parametrize(("name", "least"), [("own-cell.md", 8), ("modifiers.md", 4)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("own-cell.md", 8), ("modifiers.md", 4), ("streams.md", 7)]
+)
 def test_every_block_runs_and_prints_what_follows_it(
     name: str,
     least: int,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from headgate.layers import LSTM as LSTM
     from headgate.layers import RNN as RNN
     from headgate.layers import Attention as Attention
+    from headgate.layers import Linear as Linear
     from headgate.layers import Output as Output
     from headgate.layers import Recurrent as Recurrent
     from headgate.layers import accelerate as accelerate
@@ -45,6 +46,7 @@ _HOMES = {
     "GRU": "layers",
     "HeadgateError": "errors",
     "LSTM": "layers",
+    "Linear": "layers",
     "Model": "model",
     "Output": "layers",
     "RNN": "layers",
@@ -67,6 +69,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "GRU",
     "HeadgateError",
     "LSTM",
+    "Linear",
     "Model",
     "Output",
     "RNN",

@@ -164,12 +164,10 @@ class DecoderStream:
     @property
     def state(self) -> bytes:
         """The state, which this model over this source alone takes back."""
-        self._begun()
         return self.stream.state
 
     @state.setter
     def state(self, data: bytes) -> None:
-        self._begun()
         self.stream.state = data
 
     def rewind(self, steps: int = 1) -> None:
