@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trainer": MODELS | SIDE | VIEWS | {"tasks"},
     "model": MODELS | SIDE | VIEWS | {"tasks", "trainer"},
     "server": WORDS | {"model", "data"},
-    "bench": {"errors", "equations", "program", "kernels", "layers"},
+    "bench": {"errors", "equations", "program", "kernels", "layers", "streaming"},
     "cli": WORDS | {"model", "data", "server", "inspection", "equations", "program", "bench"},
     "__main__": {"cli"},
     "__init__": MODELS | SIDE | VIEWS | {"tasks", "model"},

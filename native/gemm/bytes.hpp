@@ -54,8 +54,8 @@ void pack_bytes(const Weight& weight, std::int8_t* packed, T* scales) {
       strange += column[k * next] - column[k * next];  // not zero for what is not finite
     }
     scales[j] = greatest / kGreatestByte + strange;
-    if (!finite(strange) || greatest == 0) continue;
     const T inverse = kGreatestByte / greatest;
+    if (!finite(strange) || !finite(inverse)) continue;  // or so small that nothing is left
     std::int8_t* target =
         packed + (static_cast<std::ptrdiff_t>(j / panel<T>) * pairs * panel<T> + j % panel<T>) * 2;
     for (int k = 0; k < weight.depth; ++k) {

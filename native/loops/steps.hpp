@@ -26,7 +26,46 @@ void look_up(const Link& link, const std::int64_t* ids, int rows) {
   }
 }
 
-// The sums are those of project_rows, so that a chunk gives the bits of a whole run.
+// Adds a bias to the rows of a projection.
+template <class T>
+void add_bias(const T* bias, int width, int rows, T* output) {
+  for (int r = 0; r < rows; ++r, output += width) {
+    for (int j = 0; j < width; ++j) output[j] += bias[j];
+  }
+}
+
+// One panel times all rows, block by block of the depth, so that a block stays in the first cache
+// while the rows pass by. The sums are those of project_rows: a chunk gives the bits of a whole run.
+template <class T>
+void project_panel(const Link& link, int p, const T* input, int features, int rows) {
+  const int width = link.projection.width, column = p * panel<T>;
+  const int count = width - column < panel<T> ? width - column : panel<T>;
+  const T* packed = static_cast<const T*>(link.projection.values) +
+                    static_cast<std::ptrdiff_t>(column) * features;
+  alignas(64) T tile[kMostRows * panel<T>];
+  for (int k = 0; k < features; k += kBlock) {
+    const int depth = features - k < kBlock ? features - k : kBlock;
+    T* out = static_cast<T*>(link.inputs) + column;
+    for (int row = 0; row < rows; row += kMostRows) {
+      const int some = rows - row < kMostRows ? rows - row : kMostRows;
+      const T* from = input + static_cast<std::ptrdiff_t>(row) * features + k;
+      const T* block = packed + static_cast<std::ptrdiff_t>(k) * panel<T>;
+      if (count == panel<T>) {
+        multiply<T>(some, from, features, depth, block, 1, out, width, k > 0);
+        out += static_cast<std::ptrdiff_t>(kMostRows) * width;
+        continue;
+      }
+      multiply<T>(some, from, features, depth, block, 1, tile, panel<T>, false);
+      for (int r = 0; r < some; ++r, out += width) {
+        for (int j = 0; j < count; ++j) {
+          const T value = tile[r * panel<T> + j];
+          out[j] = k > 0 ? out[j] + value : value;
+        }
+      }
+    }
+  }
+}
+
 template <class T>
 void project_chunk(const Link& link, const T* input, int features, int rows,
                    Shortened<T>& shortened) {
@@ -34,6 +73,11 @@ void project_chunk(const Link& link, const T* input, int features, int rows,
   const int width = link.projection.width;
   const int panels = static_cast<int>(round_up(width, panel<T>) / panel<T>);
   const T* bias = static_cast<const T*>(link.bias);
+  if (rows > kMostRows && link.projection.scales == nullptr) {
+    for (int p = 0; p < panels; ++p) project_panel<T>(link, p, input, features, rows);
+    if (bias) add_bias(bias, width, rows, static_cast<T*>(link.inputs));
+    return;
+  }
   alignas(64) T tile[kMostRows * kAtOnce * panel<T>];
   shortened.forget();
   for (int p = 0; p < panels; p += kAtOnce) {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ABSENT = "-"
+_DIGITS = ((99.95, 0), (9.995, 1), (0.9995, 2))  # from a value on: how many after the point
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,23 @@ def fixed(digits: int) -> Callable[[float], str]:
         '1.24'
     """
     return lambda value: f"{value:.{digits}f}"
+
+
+def significant(value: float) -> str:
+    """Write a positive number in three digits, or all of those before the point.
+
+    Args:
+        value: the number.
+
+    Returns:
+        Its text.
+
+    Example:
+        >>> significant(0.01234), significant(1.239), significant(12.39), significant(12345.6)
+        ('0.012', '1.24', '12.4', '12346')
+    """
+    digits = next((each for low, each in _DIGITS if value >= low), 3)
+    return f"{value:.{digits}f}"
 
 
 def percent(value: float) -> str:

@@ -6,13 +6,13 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 from torch import Tensor
 
 from headgate.bench import jax_scan, keras_layer, onnx_runtime
 from headgate.bench.machine import usable_cores
 from headgate.bench.rivals import (
+    CLOSE,
     LONGEST,
     CellLoop,
     Problem,
@@ -93,7 +93,7 @@ def training_field(given: Problem, threads: tuple[int, ...]) -> Field:
         made.add("ours", ours, count)
         made.add("loop", training(loop, x, gradient), count)
     _add_xla(made, "jax", lambda: jax_scan.training(given.cell, given.theirs, x, gradient), wanted)
-    return _settled(made, threads)
+    return settled(made, threads)
 
 
 def inference_field(given: Problem, threads: tuple[int, ...]) -> Field:
@@ -116,7 +116,7 @@ def inference_field(given: Problem, threads: tuple[int, ...]) -> Field:
         _add_onnx(made, given, wanted, count)
     _add_xla(made, "jax", lambda: jax_scan.inference(given.cell, given.theirs, x), wanted)
     _add_xla(made, "keras", lambda: keras_layer.inference(given.cell, given.theirs, x), wanted)
-    return _settled(made, threads)
+    return settled(made, threads)
 
 
 def _reasons(found: dict[str, str | None]) -> dict[str, str]:
@@ -133,15 +133,32 @@ def _add_onnx(made: Field, given: Problem, wanted: Tensor, threads: int) -> None
         call = onnx_runtime.inference(given.cell, given.theirs, given.x, threads)
         return call, call()
 
-    _add(made, "onnx", build, wanted, threads)
+    admit(made, "onnx", build, wanted, threads)
 
 
 def _add_xla(made: Field, name: str, build: Callable[[], Made], wanted: Tensor) -> None:
     """Add a rival that runs on every core: no call of its own limits its threads."""
-    _add(made, name, build, wanted, usable_cores())
+    admit(made, name, build, wanted, usable_cores())
 
 
-def _add(made: Field, name: str, build: Callable[[], Made], wanted: Tensor, threads: int) -> None:
+def admit(
+    made: Field,
+    name: str,
+    build: Callable[[], Made],
+    wanted: Tensor,
+    threads: int,
+    close: float = CLOSE,
+) -> None:
+    """Let a contestant take part if it can be built and agrees; else say why it does not.
+
+    Args:
+        made: the field.
+        name: the contestant's.
+        build: gives its work and an output of it.
+        wanted: what the output has to be.
+        threads: those that it runs on.
+        close: how far the output may lie from what is wanted.
+    """
     reason = missing(name)
     if reason is None:
         try:
@@ -149,18 +166,26 @@ def _add(made: Field, name: str, build: Callable[[], Made], wanted: Tensor, thre
         except Exception as error:  # a rival that fails, in whatever way, must not end the measure
             reason = f"{type(error).__name__}: {_first_line(error)}"
         else:
-            reason = disagreement(output, wanted)
+            reason = disagreement(output, wanted, close)
             made.add(name, call, threads)
     if reason is not None:
         made.absent[name] = reason
 
 
-def _first_line(error: Any) -> str:
+def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")[:200]
 
 
-def _settled(made: Field, threads: tuple[int, ...]) -> Field:
-    """Leave out who disagrees or runs on other threads; put equal threads side by side."""
+def settled(made: Field, threads: tuple[int, ...]) -> Field:
+    """Leave out who disagrees or runs on other threads; put equal threads side by side.
+
+    Args:
+        made: the field.
+        threads: the numbers of threads of its row.
+
+    Returns:
+        The same field.
+    """
     for each in made.contestants:
         if each.threads not in threads:
             made.absent.setdefault(

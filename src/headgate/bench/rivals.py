@@ -47,20 +47,21 @@ class Problem:
     gradient: Tensor
 
 
-def problem(cell: str, sizes: Sizes) -> Problem:
+def problem(cell: str, sizes: Sizes, layers: int = 1) -> Problem:
     """Draw a problem; the same one at every call.
 
     Args:
         cell: a key of ``OURS``.
         sizes: the row.
+        layers: how many stand on each other.
 
     Returns:
         The problem.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        theirs = THEIRS[cell](sizes.inputs, sizes.units)
-        ours = OURS[cell](sizes.inputs, sizes.units)
+        theirs = THEIRS[cell](sizes.inputs, sizes.units, layers)
+        ours = OURS[cell](sizes.inputs, sizes.units, layers)
         x = torch.randn(sizes.steps, sizes.rows, sizes.inputs, requires_grad=True)
         gradient = torch.randn(sizes.steps, sizes.rows, sizes.units)
     ours.load_state_dict(theirs.state_dict())
@@ -151,12 +152,13 @@ def inference(layer: nn.Module, x: Tensor) -> Callable[[], Tensor]:
     return call
 
 
-def disagreement(output: Tensor, wanted: Tensor) -> str | None:
+def disagreement(output: Tensor, wanted: Tensor, close: float = CLOSE) -> str | None:
     """Say how far an output lies from torch.nn's: whoever computes something else is not timed.
 
     Args:
         output: the rival's, [T, B, N].
         wanted: torch.nn's, [T, B, N].
+        close: how far it may lie.
 
     Returns:
         A reason not to time it, or None.
@@ -164,4 +166,4 @@ def disagreement(output: Tensor, wanted: Tensor) -> str | None:
     if output.shape != wanted.shape:
         return f"its output is {tuple(output.shape)}, torch.nn's {tuple(wanted.shape)}"
     apart = float((output - wanted).abs().max())
-    return None if apart <= CLOSE else f"its output differs from torch.nn's by {apart:.2g}"
+    return None if apart <= close else f"its output differs from torch.nn's by {apart:.2g}"

@@ -70,3 +70,7 @@ ROWS: dict[str, tuple[Sizes, ...]] = {
     "trace": (Sizes(100, 32, 128, 128), Sizes(150, 32, 256, 256)),
 }
 ROWS["inference"] = ROWS["grid"]
+for _name, _streams in (("single", 1), ("batch", 64)):
+    ROWS[_name] = tuple(
+        Sizes(64, _streams, units, units) for units in (32, 64, 128, 256, 512, 1024)
+    )

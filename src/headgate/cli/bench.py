@@ -1,4 +1,4 @@
-"""headgate bench: the recurrent layers timed beside their rivals, on this machine."""
+"""headgate bench: layers and streams timed beside their rivals, on this machine."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from headgate.errors import DataError, UnknownNameError
+from headgate.errors import DataError
 
-TARGETS = ("layers",)
 Target = Annotated[
     str | None,
-    typer.Argument(metavar="TARGET", help="What is measured: layers.", show_default=False),
+    typer.Argument(
+        metavar="TARGET", help="What is measured: layers or stream.", show_default=False
+    ),
 ]
 Sections = Annotated[
     str | None,
     typer.Option(
         metavar="NAMES",
-        help="Of grid,variants,cells,own,ragged,trace,inference. [default: all]",
+        help="Of grid,variants,cells,own,ragged,trace,inference (layers) or single,batch (stream)."
+        " [default: all]",
     ),
 ]
 Cells = Annotated[
@@ -38,23 +40,21 @@ def bench(
     report: Json = None,
 ) -> None:
     """Measure this installation beside its rivals."""
-    if target is None:
-        raise DataError(f"name what is to be measured: headgate bench {' or '.join(TARGETS)}")
-    if target not in TARGETS:
-        raise UnknownNameError("target", target, TARGETS)
-    from headgate.bench import layers
+    from headgate.bench import targets
     from headgate.bench.plan import plan_for
     from headgate.bench.report import check_place, write
 
+    if target is None:
+        known = " or ".join(targets.TARGETS)
+        raise DataError(f"name what is to be measured: headgate bench {known}")
+    cells, names = _names(cell), _names(sections)
+    targets.check_names(target, names, cells)
     if report is not None:
         check_place(report)
-    cells = _names(cell)
-    names = _names(sections) or list(layers.SECTIONS)
-    layers.check_names(names, cells)
     plan = plan_for(cells, quick=quick)
-    whole = layers.begin(plan)
+    whole = targets.begin(target, plan)
     try:
-        layers.run(whole, plan, names, _say_now)
+        targets.run(whole, plan, names, _say_now)
     finally:  # Ctrl-C, too: what was measured so far is worth having
         if report is not None:
             write(report, whole)

@@ -58,6 +58,7 @@ class Chain:
         self.doubles = dtype == torch.float64
         self.bytes = dtype.itemsize
         self._kept: list[Tensor] = []
+        self._read: list[Tensor] = []
         features = features_of(links[0]) or 0
         state = 0
         parts: list[Any] = []
@@ -65,6 +66,7 @@ class Chain:
             parts.append(self._part(link, state, first=not number))
             state += sum(map(len, link.initial)) if isinstance(link, Cell) else 0
         self.native = native.chain(self.doubles, quantize, features, state, parts)
+        self._read.clear()
 
     def _part(self, link: Link, state: int, *, first: bool) -> tuple[Any, ...]:
         if isinstance(link, Lookup):
@@ -72,7 +74,7 @@ class Chain:
             table = (self._keep(link.table).data_ptr(), entries, width)
             return table, _NO_WEIGHT, 0, None, [], [], [], [], False
         if isinstance(link, Projection):
-            projection = self._weight(self._keep(link.weight))
+            projection = self._weight(self._once(link.weight))
             bias = 0 if link.bias is None else self._keep(link.bias).data_ptr()
             return _NO_TABLE, projection, bias, None, [], [], [], [], False
         return _CellPart(self, link, state).run(first=first)
@@ -81,6 +83,11 @@ class Chain:
         """Make a copy that lives as long as the chain."""
         self._kept.append(tensor.detach().clone(memory_format=torch.contiguous_format))
         return self._kept[-1]
+
+    def _once(self, tensor: Tensor) -> Tensor:
+        """Hold a matrix until it is packed."""
+        self._read.append(tensor.detach().contiguous().resolve_neg())
+        return self._read[-1]
 
     def _weight(self, weight: Tensor, row: int = 0, rows: int | None = None) -> Weight:
         columns = weight.shape[1]
@@ -93,7 +100,10 @@ class _CellPart:
 
     def __init__(self, chain: Chain, link: Cell, state: int) -> None:
         self.chain, self.link, self.program = chain, link, link.program
-        self.weights = {name: chain._keep(weight) for name, weight in link.weights.items()}
+        self.weights = {
+            name: (chain._once if weight.dim() > 1 else chain._keep)(weight)
+            for name, weight in link.weights.items()
+        }
         self.geometry = self._geometry()
         self.schedule: Schedule = plan(self.program, grad=False, traced=False).forward.schedule
         self.columns: dict[str, tuple[int, int]] = {}

@@ -26,7 +26,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         Rows, [..., V].
     """
     tensors = (x, weight) if bias is None else (x, weight, bias)
-    if not _serves(tensors) or x.shape[-1] != weight.shape[1] or not x.numel():
+    fits = x.dim() > 0 and x.shape[-1:] == weight.shape[1:] and x.numel() > 0
+    fits = fits and (bias is None or bias.shape == weight.shape[:1])
+    if not fits or not _serves(tensors):  # what does not fit gets torch's own message
         return functional.linear(x, weight, bias)
     rows = x.detach().reshape(-1, x.shape[-1]).contiguous()
     result = rows.new_empty(len(rows), len(weight))

@@ -64,7 +64,7 @@ class Step:
     def __init__(self, program: Program, weights: Mapping[str, Tensor]) -> None:
         self.program = program
         self.weights = weights
-        self.parts = split(program, weights)
+        self.parts = split(program, weights) if weights else {}
         self.products = {
             node: (product, torch.cat([self.parts["matmul", b] for b in product.blocks]))
             for product in products(program)

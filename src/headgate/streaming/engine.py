@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -27,10 +26,10 @@ class Runner(Protocol):
         """Take steps.
 
         Args:
-            x: ids [T·B], or features [T·B, M], contiguous.
+            x: ids or features of T steps of B rows, contiguous; axes of one may be left out.
             steps: T.
             slot: where the present states lie in the ring.
-            out: what comes out, [T·B, V], contiguous.
+            out: what comes out, V for each row of each step, contiguous.
 
         Returns:
             The place of the first id that is none of the table's, before anything was done; or -1.
@@ -51,6 +50,7 @@ class Engine:
         initial: the states of all links before the first step, side by side, [N].
         columns: for each state its name, its first column and its units.
         native: whether the native part runs it.
+        digest: the SHA-256 of its programs and weights.
     """
 
     def __init__(self, links: Sequence[Link], quantize: str | None) -> None:
@@ -63,7 +63,6 @@ class Engine:
                 f"quantize={quantize!r} needs the native part, and weights of float32 or float64 "
                 "on the CPU"
             )
-        self.links = list(links)
         first = next(iter(tensors_of(links[0]).values()))
         self.dtype, self.device = first.dtype, first.device
         self.ids = isinstance(links[0], Lookup)
@@ -77,7 +76,7 @@ class Engine:
         self.columns: list[tuple[str, int, int]] = []
         for name, state in zip(names, states, strict=True):
             self.columns.append((name, sum(c[2] for c in self.columns), len(state)))
-        self.digest  # noqa: B018 - of the weights as they are now
+        self.digest = _digest(links)
         self._chain = chain.Chain(links, quantize=bool(quantize)) if self.native else None
         self._twin = None if self.native else Twin(links)
 
@@ -96,21 +95,6 @@ class Engine:
         assert self._twin is not None
         return self._twin.runner(rows, ring)
 
-    @cached_property
-    def digest(self) -> str:
-        """The SHA-256 of the network: its programs and weights."""
-        found = hashlib.sha256()
-        for link in self.links:
-            program = to_text(link.program) if isinstance(link, Cell) else type(link).__name__
-            found.update(program.encode())
-            if isinstance(link, Cell):
-                found.update(f"{link.outputs} {link.residual}".encode())
-            for name, tensor in tensors_of(link).items():
-                found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                plain = tensor.detach().cpu().contiguous()
-                found.update(plain.view(torch.uint8).numpy().tobytes())
-        return found.hexdigest()
-
 
 class _Native:
     """The native part, with the memory of some rows."""
@@ -121,3 +105,17 @@ class _Native:
 
     def run(self, x: Tensor, steps: int, slot: int, out: Tensor) -> int:
         return self._run(x.data_ptr(), steps, slot, out.data_ptr())
+
+
+def _digest(links: Sequence[Link]) -> str:
+    found = hashlib.sha256()
+    for link in links:
+        program = to_text(link.program) if isinstance(link, Cell) else type(link).__name__
+        found.update(program.encode())
+        if isinstance(link, Cell):
+            found.update(f"{link.outputs} {link.residual}".encode())
+        for name, tensor in tensors_of(link).items():
+            found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            plain = tensor.detach().cpu().contiguous()
+            found.update(plain.view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -12,6 +12,7 @@ from headgate.errors import ShapeError, StreamError
 from headgate.layers.checks import check_positive
 from headgate.streaming import state
 from headgate.streaming.engine import Engine
+from headgate.streaming.inputs import Inputs
 from headgate.streaming.parts import links_of
 
 
@@ -72,11 +73,9 @@ class Stream:
         self._slot = self._taken = self._since = 0
         self._began = [0] * count
         self.identity = engine.digest
-        batch = () if rows is None else (rows,)
-        features = () if engine.features is None else (engine.features,)
-        self._shape = torch.Size((*batch, *features))  # of a step
-        self._dtype = torch.int64 if engine.ids else engine.dtype
-        self._blank = torch.empty((*batch, engine.width), dtype=engine.dtype, device=engine.device)
+        self._inputs = Inputs(engine, rows)
+        out = (engine.width,) if rows is None else (rows, engine.width)
+        self._blank = torch.empty(out, dtype=engine.dtype, device=engine.device)
 
     @property
     def rows(self) -> int | None:
@@ -106,11 +105,11 @@ class Stream:
         Raises:
             ShapeError: it does not fit, or an id is none of the embedding's.
         """
-        x = self._checked(x, self._shape)
+        x = self._inputs.step(x)
         out = torch.empty_like(self._blank)
         wrong = self._run(x, 1, self._slot, out)
         if wrong >= 0:
-            raise self._no_id(x, wrong)
+            raise self._inputs.no_id(x, wrong)
         self._went(1)
         return out
 
@@ -127,12 +126,11 @@ class Stream:
         Raises:
             ShapeError: it does not fit, or an id is none of the embedding's; no step was taken.
         """
-        x = self._checked(chunk, None)
+        x = self._inputs.chunk(chunk)
         out = self._blank.new_empty((len(x), *self._blank.shape))
-        rows = x.reshape(-1, *self._shape[self._rows is not None :])
-        wrong = self._run(rows, len(x), self._slot, out.view(-1, out.shape[-1]))
+        wrong = self._run(x, len(x), self._slot, out)
         if wrong >= 0:
-            raise self._no_id(rows, wrong)
+            raise self._inputs.no_id(x, wrong)
         self._went(len(x))
         return out
 
@@ -140,57 +138,6 @@ class Stream:
         self._taken += steps
         self._since += steps
         self._slot = (self._slot + steps) % self._slots
-
-    def _checked(self, x: Any, shape: torch.Size | None) -> Tensor:
-        """Take what fits as it is, in the shape of a step, or of any number of them if None."""
-        if type(x) is not Tensor:
-            x = self._converted(x)
-        if x.dtype is not self._dtype or x.device != self._blank.device:
-            x = self._cast(x)
-        if (x.shape if shape is not None else x.shape[1:]) != self._shape or (
-            shape is None and not x.dim()
-        ):
-            raise self._misfit(tuple(x.shape), whole=shape is None)
-        return x if x.is_contiguous() else x.contiguous()
-
-    def _converted(self, x: Any) -> Tensor:
-        if isinstance(x, Tensor):
-            return x.detach().as_subclass(Tensor)
-        if not getattr(getattr(x, "flags", None), "writeable", True):
-            x = x.copy()  # of an array that is not to be written to torch warns
-        try:
-            found = torch.as_tensor(x)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ShapeError(f"a step takes {self._wanted()}, not {x!r:.80}: {error}") from error
-        empty, ids = not found.numel(), self._engine.ids
-        fits = empty or _whole(found.dtype) if ids else not found.is_complex()
-        return found.to(self._dtype) if fits else found
-
-    def _cast(self, x: Tensor) -> Tensor:
-        if self._engine.ids and not _whole(x.dtype):
-            raise ShapeError(f"ids are whole numbers, not {x.dtype}")
-        if not self._engine.ids and x.dtype is not self._dtype:
-            raise ShapeError(
-                f"the network is of {self._dtype}, but the input of {x.dtype}: give x.to(…)"
-            )
-        return x.to(self._blank.device, self._dtype)
-
-    def _wanted(self) -> str:
-        if self._shape == ():
-            return "an id"
-        what = "ids" if self._engine.ids else "features"
-        return f"{what} of the shape {tuple(self._shape)}"
-
-    def _misfit(self, shape: tuple[int, ...], *, whole: bool) -> ShapeError:
-        several = "steps, one after the other, each of which takes " if whole else "a step takes "
-        return ShapeError(f"wanted: {several}{self._wanted()}; what came has the shape {shape}")
-
-    def _no_id(self, x: Tensor, place: int) -> ShapeError:
-        found = int(x.reshape(-1)[place])
-        return ShapeError(
-            f"{found} is no id of the embedding, which has 0 to {self._engine.entries - 1}; no "
-            "step was taken"
-        )
 
     def reset(self, rows: Sequence[int] | None = None) -> None:
         """Begin anew, as if no step had been taken.
@@ -351,7 +298,9 @@ class Stream:
         if sorted(came) != sorted(wanted):
             raise StreamError(f"the state is of another network, with other states; {ours}")
         if found.model != self.identity:
-            raise StreamError(f"the state is of other weights, other cells or another source; {ours}")
+            raise StreamError(
+                f"the state is of other weights, other cells or another source; {ours}"
+            )
         if found.quantize != engine.quantize:
             raise StreamError(
                 f"the state is of a stream with quantize={found.quantize!r}, but this one has "
@@ -361,10 +310,10 @@ class Stream:
             raise StreamError(f"the state has rows={found.rows}, but the stream rows={self._rows}")
         count = len(self._began)
         whole = len(found.positions) == count and all(type(p) is int for p in found.positions)
-        for name, value in found.states.items():
-            whole = whole and value.dtype == engine.dtype and value.shape[:-1] == (count,)
-            if not whole:
-                raise StreamError(f"the state says one thing and {name!r} another: it was made up")
+        tensors = found.states.values()
+        alike = all(v.dtype == engine.dtype and v.shape[:-1] == (count,) for v in tensors)
+        if not (whole and alike):
+            raise StreamError(f"the state says rows={found.rows}, but holds others: it was made up")
 
     def __enter__(self) -> Stream:
         return self
@@ -376,7 +325,3 @@ class Stream:
         takes = "ids" if self._engine.ids else f"{self._engine.features} features"
         kept = f", quantize={self._engine.quantize!r}" if self._engine.quantize else ""
         return f"<Stream of {takes} to {self.output_size}, rows={self._rows}{kept}>"
-
-
-def _whole(dtype: torch.dtype) -> bool:
-    return not (dtype.is_floating_point or dtype.is_complex or dtype is torch.bool)
