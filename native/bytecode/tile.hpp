@@ -5,8 +5,6 @@
 
 #include "gemm/tile.hpp"
 
-#define HEADGATE_INLINE_LAMBDA __attribute__((always_inline))
-
 namespace headgate {
 namespace HEADGATE_TARGET {
 

@@ -139,18 +139,21 @@ inline void block_of_bytes(const std::int16_t* a, std::ptrdiff_t a_stride, int p
                            bool add) {
   constexpr int kVectors = Panels * int_vectors<T>;
   Ints found[Rows][kVectors] = {};
+  const auto right = [=](int k, int v) HEADGATE_INLINE_LAMBDA {
+    return widen(panels + v / int_vectors<T> * panel_stride +
+                 2 * (k * panel<T> + v % int_vectors<T> * kInts));
+  };
   for (int k = 0; k < pairs; ++k) {
+    // of one row a vector is used once: to hold all of them first would spill a sum
     Shorts b[kVectors];
-    for (int v = 0; v < kVectors; ++v) {
-      const std::int8_t* from = panels + v / int_vectors<T> * panel_stride +
-                                2 * (k * panel<T> + v % int_vectors<T> * kInts);
-      b[v] = widen(from);
-    }
+    for (int v = 0; Rows > 1 && v < kVectors; ++v) b[v] = right(k, v);
     for (int r = 0; r < Rows; ++r) {
       std::int32_t pair;
       std::memcpy(&pair, a + r * a_stride + 2 * k, sizeof(pair));
       const Shorts left = reinterpret_cast<Shorts>(Ints{} + pair);
-      for (int v = 0; v < kVectors; ++v) found[r][v] += pair_products(left, b[v]);
+      for (int v = 0; v < kVectors; ++v) {
+        found[r][v] += pair_products(left, Rows > 1 ? b[v] : right(k, v));
+      }
     }
   }
   for (int r = 0; r < Rows; ++r) {
@@ -196,7 +199,7 @@ void strip_of_bytes(int rows, const std::int16_t* a, std::ptrdiff_t a_stride, co
                                   out_stride, add);
       return;
     }
-    constexpr int kWide = Rows == 1 ? 4 : Rows <= 3 ? 2 : 1;
+    constexpr int kWide = Rows == 1 ? 4 : Rows == 2 ? 2 : 1;
     const std::ptrdiff_t panel_stride = static_cast<std::ptrdiff_t>(pairs_of(depth)) * 2 * panel<T>;
     int p = 0;
     for (; p + kWide <= panels; p += kWide) {

@@ -32,6 +32,7 @@
 #endif
 
 #define HEADGATE_INLINE inline __attribute__((always_inline))
+#define HEADGATE_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace headgate {
 namespace HEADGATE_TARGET {

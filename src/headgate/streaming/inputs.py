@@ -22,10 +22,10 @@ class Inputs:
     def __init__(self, engine: Engine, rows: int | None) -> None:
         self.ids, self.entries, self.device = engine.ids, engine.entries, engine.device
         self.dtype = torch.int64 if engine.ids else engine.dtype
+        self._cpu = engine.device.type == "cpu"
         batch = () if rows is None else (rows,)
         features = () if engine.features is None else (engine.features,)
         self.shape = torch.Size((*batch, *features))
-        self._plain = engine.device.type == "cpu"
 
     def step(self, x: Any) -> Tensor:
         """Take the input of one step.
@@ -39,10 +39,25 @@ class Inputs:
         Raises:
             ShapeError: it does not fit.
         """
-        x = self._taken(x)
+        plain = type(x) is Tensor and x.dtype is self.dtype and x.is_cpu is self._cpu
+        if not plain or x.is_neg():
+            x = self._taken(x)
         if x.shape != self.shape:
             raise self._misfit(x, "a step takes ")
         return x if x.is_contiguous() else x.contiguous()
+
+    def alike(self, out: Tensor, blank: Tensor) -> bool:
+        """Tell whether memory can take an answer.
+
+        Args:
+            out: the memory.
+            blank: what an answer looks like.
+
+        Returns:
+            Whether shape, type and device are those, with no gaps.
+        """
+        same = out.shape == blank.shape and out.dtype is blank.dtype
+        return same and out.device == self.device and out.is_contiguous() and not out.is_neg()
 
     def chunk(self, x: Any) -> Tensor:
         """Take the inputs of several steps.
@@ -80,8 +95,6 @@ class Inputs:
     def _taken(self, x: Any) -> Tensor:
         if type(x) is not Tensor:
             x = self._converted(x)
-        if x.dtype is self.dtype and self._plain and x.is_cpu and not x.is_neg():
-            return x
         return self._cast(x)
 
     def _converted(self, x: Any) -> Tensor:

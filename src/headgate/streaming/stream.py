@@ -74,6 +74,7 @@ class Stream:
         self._began = [0] * count
         self.identity = engine.digest
         self._inputs = Inputs(engine, rows)
+        self._take = self._inputs.step
         out = (engine.width,) if rows is None else (rows, engine.width)
         self._blank = torch.empty(out, dtype=engine.dtype, device=engine.device)
 
@@ -93,11 +94,12 @@ class Stream:
         """What a step gives, V."""
         return self._engine.width
 
-    def step(self, x: Any) -> Tensor:
+    def step(self, x: Any, *, out: Tensor | None = None) -> Tensor:
         """Take one step.
 
         Args:
             x: an id, or features [M]; where there are rows ids [B], or features [B, M].
+            out: memory for the answer, so that nothing is allocated; new memory where None.
 
         Returns:
             What the last module gives, [V] or [B, V].
@@ -105,12 +107,20 @@ class Stream:
         Raises:
             ShapeError: it does not fit, or an id is none of the embedding's.
         """
-        x = self._inputs.step(x)
-        out = torch.empty_like(self._blank)
+        x = self._take(x)
+        if out is None:
+            out = torch.empty_like(self._blank)
+        elif not self._inputs.alike(out, self._blank):
+            raise ShapeError(
+                f"out is {tuple(self._blank.shape)} of {self._blank.dtype}, contiguous"
+            )
         wrong = self._run(x, 1, self._slot, out)
         if wrong >= 0:
             raise self._inputs.no_id(x, wrong)
-        self._went(1)
+        self._taken += 1
+        self._since += 1
+        slot = self._slot + 1
+        self._slot = slot if slot < self._slots else 0
         return out
 
     def steps(self, chunk: Any) -> Tensor:
