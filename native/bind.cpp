@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "dlpack.hpp"
 #include "loops/job.hpp"
 #include "streams/chain.hpp"
 #include "targets/kernels.hpp"
@@ -31,6 +32,7 @@ using headgate::Stage;
 using headgate::Term;
 using headgate::View;
 using headgate::Weight;
+namespace dlpack = headgate::dlpack;
 namespace streams = headgate::streams;
 namespace targets = headgate::targets;
 
@@ -149,8 +151,11 @@ class Chain {
 
   Chain(const std::string& target, bool doubles, bool bytes, int features, int state,
         const std::vector<PartTuple>& parts)
-      : data_(kernel(target, doubles), doubles, bytes, features, state, built(parts, plans_)) {}
+      : data_(kernel(target, doubles), doubles, bytes, features, state, built(parts, plans_)),
+        doubles_(doubles) {}
   Chain(const Chain&) = delete;
+
+  bool doubles() const { return doubles_; }
 
   const streams::Chain& data() const { return data_; }
   std::size_t weight_bytes() const { return data_.weight_bytes(); }
@@ -185,13 +190,63 @@ class Chain {
 
   Plans plans_;
   streams::Chain data_;
+  bool doubles_;
 };
 
 class Stream {
  public:
-  Stream(std::shared_ptr<Chain> chain, int rows, std::uintptr_t ring, int slots)
-      : chain_(std::move(chain)), data_(chain_->data(), rows, pointer<void>(ring), slots) {}
+  using Shape = std::vector<std::int64_t>;
+
+  Stream(std::shared_ptr<Chain> chain, int rows, std::uintptr_t ring, int slots, Shape input,
+         Shape output, nb::type_object tensor)
+      : chain_(std::move(chain)),
+        data_(chain_->data(), rows, pointer<void>(ring), slots),
+        input_(std::move(input)),
+        output_(std::move(output)),
+        tensor_(std::move(tensor)) {
+    const std::uint8_t bits = chain_->doubles() ? 64 : 32;
+    number_ = {dlpack::kFloat, bits, 1};
+    if (nb::hasattr(tensor_, "__dlpack_c_exchange_api__")) {
+      const nb::object capsule = tensor_.attr("__dlpack_c_exchange_api__");
+      void* found = PyCapsule_GetPointer(capsule.ptr(), dlpack::kCapsule);
+      if (!found) PyErr_Clear();
+      exchange_ = static_cast<const dlpack::Exchange*>(found);
+      if (exchange_ && exchange_->version.major != 1) exchange_ = nullptr;
+    }
+  }
   Stream(const Stream&) = delete;
+
+  // One step of what needs no conversion, into `out` or a new tensor; else None, nothing done.
+  nb::object step(nb::handle x, nb::handle out, int slot) const {
+    if (!exchange_) return nb::none();
+    const bool ids = chain_->data().looks_up();
+    std::int64_t id = 0;
+    const void* from = nullptr;
+    if (ids && input_.empty() && PyLong_CheckExact(x.ptr())) {
+      id = PyLong_AsLongLong(x.ptr());
+      if (id == -1 && PyErr_Occurred()) PyErr_Clear();  // far too large: no id either
+      from = &id;
+    } else {
+      from = address(x, ids ? dlpack::DataType{dlpack::kSigned, 64, 1} : number_, input_);
+      if (from && negated(x)) return nb::none();
+    }
+    dlpack::Managed* made = nullptr;
+    void* to = from ? (out.is_none() ? allocate(&made) : address(out, number_, output_)) : nullptr;
+    if (!to) return nb::none();
+    std::int64_t wrong;
+    {
+      nb::gil_scoped_release released;
+      wrong = data_.run(from, 1, slot, to);
+    }
+    if (wrong >= 0) {
+      if (made) made->deleter(made);
+      return nb::none();
+    }
+    if (!made) return nb::borrow(out);
+    void* object = nullptr;
+    if (exchange_->to_object(made, &object) != 0) throw nb::python_error();
+    return nb::steal(static_cast<PyObject*>(object));
+  }
 
   std::int64_t run(std::uintptr_t input, std::int64_t steps, int slot,
                    std::uintptr_t output) const {
@@ -200,8 +255,45 @@ class Stream {
   }
 
  private:
+  // Of a plain tensor of this shape; null for all else.
+  void* address(nb::handle object, dlpack::DataType dtype, const Shape& shape) const {
+    if (Py_TYPE(object.ptr()) != reinterpret_cast<PyTypeObject*>(tensor_.ptr())) return nullptr;
+    dlpack::Tensor tensor;
+    if (exchange_->from_object(object.ptr(), &tensor) != 0) {
+      PyErr_Clear();
+      return nullptr;
+    }
+    return dlpack::plain(tensor, dtype, shape.data(), static_cast<int>(shape.size()));
+  }
+
+  // torch may keep a minus sign beside a view's numbers, of which DLPack has no word.
+  static bool negated(nb::handle tensor) {
+    static const nb::object name = nb::str("is_neg");
+    PyObject* found = PyObject_CallMethodObjArgs(tensor.ptr(), name.ptr(), nullptr);
+    if (!found) throw nb::python_error();
+    Py_DECREF(found);
+    return found == Py_True;
+  }
+
+  void* allocate(dlpack::Managed** made) const {
+    dlpack::Tensor like{nullptr,
+                        {dlpack::kCpu, 0},
+                        static_cast<std::int32_t>(output_.size()),
+                        number_,
+                        const_cast<std::int64_t*>(output_.data()),
+                        nullptr,
+                        0};
+    const auto ignore = [](void*, const char*, const char*) {};
+    if (exchange_->allocate(&like, made, nullptr, ignore) != 0) return nullptr;
+    return static_cast<char*>((*made)->tensor.data) + (*made)->tensor.byte_offset;
+  }
+
   std::shared_ptr<Chain> chain_;
   streams::Stream data_;
+  Shape input_, output_;
+  nb::type_object tensor_;
+  dlpack::DataType number_{};
+  const dlpack::Exchange* exchange_ = nullptr;
 };
 
 void project(const std::string& target, bool doubles, std::uintptr_t input,
@@ -256,8 +348,13 @@ NB_MODULE(_native, m) {
            nb::arg("state"), nb::arg("parts"))
       .def_prop_ro("weight_bytes", &Chain::weight_bytes, "The memory of the frozen weights.");
   nb::class_<Stream>(m, "Stream", "A chain kept running, with all the memory that it needs.")
-      .def(nb::init<std::shared_ptr<Chain>, int, std::uintptr_t, int>(), nb::arg("chain"),
-           nb::arg("rows"), nb::arg("ring"), nb::arg("slots"))
+      .def(nb::init<std::shared_ptr<Chain>, int, std::uintptr_t, int, Stream::Shape, Stream::Shape,
+                    nb::type_object>(),
+           nb::arg("chain"), nb::arg("rows"), nb::arg("ring"), nb::arg("slots"), nb::arg("input"),
+           nb::arg("output"), nb::arg("tensor"))
+      .def("step", &Stream::step, nb::arg("x").none(), nb::arg("out").none(), nb::arg("slot"),
+           "Take one step of a tensor that needs no conversion, into another or a new one; None, "
+           "and nothing done, for all else.")
       .def("run", &Stream::run, nb::arg("input"), nb::arg("steps"), nb::arg("slot"),
            nb::arg("output"),
            "Take steps from the states in a slot; give the place of the first id that is none of "

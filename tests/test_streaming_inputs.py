@@ -139,3 +139,58 @@ def test_an_empty_chunk_is_no_step() -> None:
             assert found.shape == (0, *batch(rows), 4)
             assert stream.state == before
     assert Stream(nn.Embedding(4, 2)).steps([]).shape == (0, 2)
+
+
+@every_rows
+def test_an_answer_goes_into_memory_that_is_given(rows: int | None) -> None:
+    stream = Stream(Recurrent("gru", 3, 4), rows=rows)
+    other = stream.fork()
+    x, out = torch.randn(*batch(rows), 3), torch.full((*batch(rows), 4), 7.0)
+    assert stream.step(x, out=out) is out
+    assert torch.equal(out, other.step(x))
+    # and where the input has to be converted first
+    assert stream.step(x.tolist(), out=out) is out
+    assert torch.equal(out, other.step(x))
+
+
+@pytest.mark.parametrize(
+    "out",
+    [torch.zeros(5), torch.zeros(4, dtype=torch.float64), torch.zeros(8)[::2], torch.zeros(1, 4)],
+    ids=["units", "dtype", "gaps", "axes"],
+)
+def test_memory_that_does_not_fit_takes_no_step(out: Tensor) -> None:
+    stream = Stream(Recurrent("gru", 3, 4))
+    with pytest.raises(ShapeError, match=r"out is \(4,\) of torch.float32"):
+        stream.step(torch.randn(3), out=out)
+    assert stream.position == 0
+
+
+def test_a_minus_that_torch_keeps_beside_the_numbers_is_seen() -> None:
+    stream = Stream(Recurrent("gru", 3, 4))
+    other, x = stream.fork(), torch.randn(4, 3)
+    negated = torch._neg_view(x)  # pyright: ignore[reportPrivateImportUsage]
+    assert negated.is_neg()
+    assert torch.equal(stream.step(negated[0]), other.step(-x[0]))
+    assert torch.equal(stream.steps(negated), other.steps(-x))
+
+
+@pytest.mark.parametrize("x", [3, torch.tensor(3), torch.tensor(3, dtype=torch.int32)], ids=str)
+def test_a_token_is_a_number_or_a_tensor(x: Any) -> None:
+    stream = Stream(nn.Embedding(5, 3), Recurrent("gru", 3, 4))
+    other = stream.fork()
+    assert torch.equal(stream.step(x), other.steps([3])[0])
+    for wrong in (5, -1, 2**70, -(2**63) - 1, True, 1.0):
+        with pytest.raises(ShapeError):
+            stream.step(wrong)
+    assert stream.position == 1
+
+
+def test_an_input_without_the_fast_exchange_takes_the_general_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer, x = Recurrent("lstm", 3, 4), torch.randn(6, 3)
+    fast, slow = Stream(layer), Stream(layer)
+    monkeypatch.setattr(slow, "_step", lambda x, out, slot: None)
+    assert torch.equal(
+        torch.stack([fast.step(t) for t in x]), torch.stack([slow.step(t) for t in x])
+    )

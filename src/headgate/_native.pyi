@@ -42,7 +42,12 @@ class Chain:
 class Stream:
     """A chain kept running, with all the memory that it needs."""
 
-    def __init__(self, chain: Chain, rows: int, ring: int, slots: int) -> None: ...
+    def __init__(self, chain: Chain, rows: int, ring: int, slots: int, input: Sequence[int], output: Sequence[int], tensor: type) -> None: ...
+
+    def step(self, x: object | None, out: object | None, slot: int) -> object:
+        """
+        Take one step of a tensor that needs no conversion, into another or a new one; None, and nothing done, for all else.
+        """
 
     def run(self, input: int, steps: int, slot: int, output: int) -> int:
         """

@@ -151,7 +151,8 @@ _MEANS = tuple(
 _EXPLAINED = (
     "L layers, T steps of a chunk, B rows, M inputs, N units; float32; one thread",
     "µs a step, medians of rounds in turn: step, int8: Stream.step, a call from Python for each,",
-    "with float32 and with int8 weights; chunk: T steps in one call of Stream.steps",
+    "into memory that is kept, with float32 and with int8 weights; chunk: T steps in one call of",
+    "Stream.steps",
     "torch: the better of the cells of torch.nn in a row (c) and its layer with T = 1 (l), in",
     "inference mode; onnx: the better of session.run (r) and IO binding (b), states in and out",
     "limit of a step: the greater of weights, 4 bytes each without biases, / the fastest reading",

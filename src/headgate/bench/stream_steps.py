@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
@@ -121,7 +122,10 @@ def ours(given: Problem, quantize: str | None = None) -> Steps:
     Returns:
         The way.
     """
-    return Steps(open_stream(given, quantize).step, taken(given).unbind(0))
+    stream, pieces = open_stream(given, quantize), taken(given).unbind(0)
+    # into memory that is kept, as ONNX Runtime's binding does
+    room = torch.empty(*pieces[0].shape[:-1], stream.output_size)
+    return Steps(partial(stream.step, out=room), pieces)
 
 
 def cells(given: Problem) -> Steps:

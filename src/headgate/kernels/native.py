@@ -7,10 +7,11 @@ once, when this module is first imported.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import torch  # noqa: F401 - first: the native part calls the OpenMP library that torch loads
+import torch  # first: the native part calls the OpenMP library that torch loads
 
 _ABSENT = (
     "headgate runs without its native part ({reason}): results agree, but recurrent layers on the "
@@ -102,17 +103,21 @@ def chain(doubles: bool, quantize: bool, features: int, state: int, parts: list[
     return _native.Chain(target(), doubles, quantize, features, state, parts)
 
 
-def stream(chain: Any, rows: int, ring: int, slots: int) -> Any:
+def stream(
+    chain: Any, rows: int, ring: torch.Tensor, shapes: tuple[Sequence[int], Sequence[int]]
+) -> Any:
     """Make room for streams over a chain.
 
     Args:
         chain: the native chain.
         rows: how many streams step together.
-        ring: the address of their states, [slots, rows, state].
-        slots: how many states the ring holds.
+        ring: their states, [slots, rows, state].
+        shapes: of what a step takes, and of what it gives.
 
     Returns:
         The native stream.
     """
     assert _native is not None
-    return _native.Stream(chain, rows, ring, slots)
+    taken, given = map(list, shapes)
+    address, slots = ring.data_ptr(), len(ring)
+    return _native.Stream(chain, rows, address, slots, taken, given, torch.Tensor)

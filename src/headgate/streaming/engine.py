@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,6 +33,19 @@ class Runner(Protocol):
 
         Returns:
             The place of the first id that is none of the table's, before anything was done; or -1.
+        """
+        ...
+
+    def step(self, x: Any, out: Tensor | None, slot: int) -> Tensor | None:
+        """Take one step of an input that needs neither conversion nor a message.
+
+        Args:
+            x: what a user gave.
+            out: memory for the answer, or None.
+            slot: where the present states lie in the ring.
+
+        Returns:
+            The answer; None, and nothing was done, for any other input.
         """
         ...
 
@@ -80,28 +93,44 @@ class Engine:
         self._chain = chain.Chain(links, quantize=bool(quantize)) if self.native else None
         self._twin = None if self.native else Twin(links)
 
-    def runner(self, rows: int, ring: Tensor) -> Runner:
+    def shapes(self, rows: int | None) -> tuple[torch.Size, torch.Size]:
+        """Give the shapes of what a step takes and of what it gives.
+
+        Args:
+            rows: the streams that step together; None for one without an axis of rows.
+
+        Returns:
+            Both shapes.
+        """
+        batch = () if rows is None else (rows,)
+        features = () if self.features is None else (self.features,)
+        return torch.Size((*batch, *features)), torch.Size((*batch, self.width))
+
+    def runner(self, rows: int | None, ring: Tensor) -> Runner:
         """Make ready for the steps of some rows.
 
         Args:
-            rows: how many streams step together, B.
+            rows: how many streams step together, B; None for one without an axis of rows.
             ring: their states, [slots, B, N], which lives as long as the runner.
 
         Returns:
             Who takes the steps.
         """
         if self._chain is not None:
-            return _Native(self._chain, rows, ring)
+            return _Native(self._chain, ring, self.shapes(rows))
         assert self._twin is not None
-        return self._twin.runner(rows, ring)
+        return self._twin.runner(ring)
 
 
 class _Native:
     """The native part, with the memory of some rows."""
 
-    def __init__(self, whole: chain.Chain, rows: int, ring: Tensor) -> None:
+    def __init__(
+        self, whole: chain.Chain, ring: Tensor, shapes: tuple[torch.Size, torch.Size]
+    ) -> None:
         self._ring, self._whole = ring, whole  # they live as long as what has their addresses
-        self._run = native.stream(whole.native, rows, ring.data_ptr(), len(ring)).run
+        found = native.stream(whole.native, ring.shape[1], ring, shapes)
+        self._run, self.step = found.run, found.step
 
     def run(self, x: Tensor, steps: int, slot: int, out: Tensor) -> int:
         return self._run(x.data_ptr(), steps, slot, out.data_ptr())

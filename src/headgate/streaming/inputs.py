@@ -22,10 +22,7 @@ class Inputs:
     def __init__(self, engine: Engine, rows: int | None) -> None:
         self.ids, self.entries, self.device = engine.ids, engine.entries, engine.device
         self.dtype = torch.int64 if engine.ids else engine.dtype
-        self._cpu = engine.device.type == "cpu"
-        batch = () if rows is None else (rows,)
-        features = () if engine.features is None else (engine.features,)
-        self.shape = torch.Size((*batch, *features))
+        self.shape, _ = engine.shapes(rows)
 
     def step(self, x: Any) -> Tensor:
         """Take the input of one step.
@@ -39,9 +36,7 @@ class Inputs:
         Raises:
             ShapeError: it does not fit.
         """
-        plain = type(x) is Tensor and x.dtype is self.dtype and x.is_cpu is self._cpu
-        if not plain or x.is_neg():
-            x = self._taken(x)
+        x = self._taken(x)
         if x.shape != self.shape:
             raise self._misfit(x, "a step takes ")
         return x if x.is_contiguous() else x.contiguous()

@@ -68,14 +68,13 @@ class Stream:
         shape = (self._slots, count, width)
         with torch.inference_mode(False):  # else it could be written to in that mode alone
             self._ring = torch.zeros(shape, dtype=engine.dtype, device=engine.device)
-        self._runner = engine.runner(count, self._ring)
-        self._run = self._runner.run
+        self._runner = engine.runner(rows, self._ring)
+        self._run, self._step = self._runner.run, self._runner.step
         self._slot = self._taken = self._since = 0
         self._began = [0] * count
         self.identity = engine.digest
         self._inputs = Inputs(engine, rows)
-        self._take = self._inputs.step
-        out = (engine.width,) if rows is None else (rows, engine.width)
+        _, out = engine.shapes(rows)
         self._blank = torch.empty(out, dtype=engine.dtype, device=engine.device)
 
     @property
@@ -107,20 +106,26 @@ class Stream:
         Raises:
             ShapeError: it does not fit, or an id is none of the embedding's.
         """
-        x = self._take(x)
-        if out is None:
-            out = torch.empty_like(self._blank)
-        elif not self._inputs.alike(out, self._blank):
-            raise ShapeError(
-                f"out is {tuple(self._blank.shape)} of {self._blank.dtype}, contiguous"
-            )
-        wrong = self._run(x, 1, self._slot, out)
-        if wrong >= 0:
-            raise self._inputs.no_id(x, wrong)
+        found = self._step(x, out, self._slot)
+        if found is None:
+            found = self._converted(x, out)
         self._taken += 1
         self._since += 1
         slot = self._slot + 1
         self._slot = slot if slot < self._slots else 0
+        return found
+
+    def _converted(self, x: Any, out: Tensor | None) -> Tensor:
+        """Take a step of what has to be converted first, or say what is wrong with it."""
+        x = self._inputs.step(x)
+        if out is None:
+            out = torch.empty_like(self._blank)
+        elif not self._inputs.alike(out, self._blank):
+            shape, dtype = tuple(self._blank.shape), self._blank.dtype
+            raise ShapeError(f"out is {shape} of {dtype}, on {self._blank.device} and contiguous")
+        wrong = self._run(x, 1, self._slot, out)
+        if wrong >= 0:
+            raise self._inputs.no_id(x, wrong)
         return out
 
     def steps(self, chunk: Any) -> Tensor:

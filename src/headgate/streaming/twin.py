@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,17 +25,16 @@ class Twin:
         cells = [link for link in self.links if isinstance(link, Cell)]
         self.steps = {id(cell): Step(cell.program, cell.weights) for cell in cells}
 
-    def runner(self, rows: int, ring: Tensor) -> _Runner:
+    def runner(self, ring: Tensor) -> _Runner:
         """Make ready for the steps of some rows.
 
         Args:
-            rows: B.
             ring: their states, [slots, B, N].
 
         Returns:
             Who takes the steps.
         """
-        return _Runner(self, rows, ring)
+        return _Runner(self, ring)
 
     def step(self, x: Tensor, before: Tensor, after: Tensor) -> Tensor:
         """Take one step of every link.
@@ -70,8 +70,11 @@ class Twin:
 
 
 class _Runner:
-    def __init__(self, twin: Twin, rows: int, ring: Tensor) -> None:
-        self.twin, self.rows, self.ring = twin, rows, ring
+    def __init__(self, twin: Twin, ring: Tensor) -> None:
+        self.twin, self.rows, self.ring = twin, ring.shape[1], ring
+
+    def step(self, x: Any, out: Tensor | None, slot: int) -> None:
+        """Leave every input to the general way."""
 
     @torch.inference_mode()
     def run(self, x: Tensor, steps: int, slot: int, out: Tensor) -> int:
