@@ -92,3 +92,32 @@ def test_a_bidirectional_model_says_why(tmp_path: Path, capsys: pytest.CaptureFi
     classifier().save(tmp_path / "both")
     assert command("stream", tmp_path / "both") == 2
     assert "Two ways out" in capsys.readouterr().err
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give(monkeypatch, b"\xef\xbb\xbfa warm\n\na warm\n")
+    assert command("stream", model) == 0
+    first, _, again = capsys.readouterr().out.splitlines()
+    assert first == again
+
+
+def test_no_standard_input_is_said(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert command("stream", model) == 2
+    assert "no standard input" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_said(model: Path) -> None:
+    program = [sys.executable, "-m", "headgate", "stream", str(model)]
+    with open("/dev/full", "wb") as full:
+        found = subprocess.run(
+            program, input=b"a warm\n", stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert found.returncode == 2
+    assert found.stderr.startswith(b"headgate: ")
+    assert b"Traceback" not in found.stderr

@@ -6,8 +6,9 @@ import copy
 import pickle
 import random
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from tests.streams import NAN, batch, draw_input, in_pieces
@@ -302,3 +303,28 @@ def test_streams_made_apart_from_the_same_weights_are_joined() -> None:
     layer = _layer()
     joined = Stream.join([Stream(layer), Stream(copy.deepcopy(layer))])
     assert joined.rows == 2
+
+
+def test_rows_and_steps_may_be_numbers_of_numpy(unchecked: None) -> None:
+    one, two, three = (cast(Any, np.int64(n)) for n in (1, 2, 3))
+    stream = Stream(_layer(), rows=three, rewind=two)
+    stream.steps(_steps(4, 3))
+    stream.rewind(one)
+    stream.reset([one])
+    assert stream.position == [3, 0, 3]
+
+
+@pytest.mark.parametrize("streams", [[], ["a"], [None]], ids=str)
+def test_what_is_no_stream_is_not_joined(streams: Any, unchecked: None) -> None:
+    with pytest.raises(StreamError, match="at least one stream is joined, in a list"):
+        Stream.join(streams)
+
+
+def test_the_depth_of_a_join_is_the_greatest() -> None:
+    layer = _layer()
+    deep, flat = Stream(layer, rewind=5), Stream(layer, rewind=1)
+    for streams in ([deep, flat], [flat, deep]):
+        joined = Stream.join(each for each in streams)
+        joined.steps(_steps(5, 2))
+        joined.rewind(5)
+        assert joined.position == [0, 0]

@@ -223,3 +223,29 @@ def test_rows_and_rewind_are_whole_numbers(bad: Any, unchecked: None) -> None:
     if bad != 0:
         with pytest.raises(ShapeError, match="rewind is a number of steps"):
             Stream(Linear(2, 2), rewind=bad)
+
+
+def test_hooks_would_go_unseen_so_they_are_refused() -> None:
+    layer = Linear(3, 4)
+    handle = layer.register_forward_hook(lambda *given: given[-1])
+    with pytest.raises(StreamError, match="Linear has forward hooks"):
+        Stream(layer)
+    handle.remove()
+    assert Stream(layer).output_size == 4
+
+
+@pytest.mark.parametrize("make", [lambda: nn.LazyLinear(3), lambda: nn.Linear(2, 3, device="meta")])
+def test_weights_without_numbers_are_refused(make: Any) -> None:
+    with pytest.raises(StreamError, match="has no numbers yet"):
+        Stream(make())
+
+
+def test_a_cell_without_parameters_streams() -> None:
+    @hg.cell
+    def counter(x, h):
+        return h + 1
+
+    layer = hg.Recurrent(counter, 4, 3)
+    hg.CELLS.pop("counter")
+    stream = Stream(Linear(4, 4), layer)
+    assert stream.steps(torch.zeros(3, 4))[:, 0].tolist() == [1.0, 2.0, 3.0]

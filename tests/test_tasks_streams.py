@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.tiny import (
@@ -247,3 +248,46 @@ def test_a_line_is_translated_in_pieces() -> None:
 def test_the_streams_keep_the_protocol(make: Any) -> None:
     with make() as stream:
         assert isinstance(stream, TaskStream)
+
+
+def test_lines_are_parted_by_a_space() -> None:
+    model = reader(unit="character")
+    stream: Any = model.stream()
+    list(stream.answer("warm film"))
+    answer = model.predict("warm film cold film")
+    assert list(stream.answer("cold film")) == [f"{answer.label}\t{answer.probability:.4f}"]
+
+
+def test_a_long_line_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = list(running().answer(TEXT))
+    monkeypatch.setattr("headgate.tasks.token_stream._AT_ONCE", 2)
+    assert list(running().answer(TEXT)) == whole
+
+
+def test_what_training_does_later_does_not_change_a_decoder(tmp_path: Path) -> None:
+    model = train_translator(write_norms(tmp_path))
+    stream: Any = model.stream("no. 123")
+    other, kept = stream.fork(), stream.state
+    wanted = stream.step().log_probabilities
+    network: Any = model.task.network
+    with torch.no_grad():
+        network.combine.weight.zero_()
+    network.train()
+    assert torch.equal(other.step().log_probabilities, wanted)
+    with pytest.raises(StreamError, match="other weights"):
+        model.stream("no. 123").state = kept
+
+
+@pytest.mark.parametrize("make", [running, decoding])
+def test_a_copy_goes_on_by_itself(make: Any) -> None:
+    stream = make()
+    other = copy.copy(stream)
+    stream.steps([5])
+    assert (stream.position, other.position) == (1, 0)
+    assert repr(stream)
+
+
+def test_a_token_of_numpy_is_an_id(unchecked: None) -> None:
+    token: Any = np.int64(5)
+    assert running().step(token) == running().step(5)
+    assert repr(decoding().step()).startswith("NextToken(id=")

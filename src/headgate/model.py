@@ -91,6 +91,7 @@ class Model:
 
         Raises:
             StreamError: the model reads its input whole, as a bidirectional one does.
+            UnknownNameError: there is no such quantization.
         """
         self.task.network.eval()
         return self.task.stream(source, rows=rows, rewind=rewind, quantize=quantize)

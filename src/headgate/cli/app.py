@@ -69,13 +69,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except HeadgateError as error:
         typer.echo(f"headgate: {error}", err=True)
         raise SystemExit(2) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        typer.echo(f"headgate: {error}", err=True)
+        raise SystemExit(2) from None
     finally:
         _flush()
 
 
 def _flush() -> None:
     """Write the last lines now: a pipe that nobody reads any more is no error."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # said already, where it is not a pipe that nobody reads any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -45,7 +45,8 @@ def evaluate(
     _show(found)
     if report is not None:
         scores = {name: score.to_dict() for name, score in found.scores.items()}
-        whole = {"data": Path(data).name, "rows": len(rows), "scores": scores}
+        whole = {"data": Path(data).name, "rows": len(rows), "quantize": quantize}
+        whole |= {"scores": scores}
         _write(report, whole | {"baselines": found.baselines, "notes": found.notes})
 
 

@@ -23,6 +23,8 @@ def lines_of(greeting: str) -> Iterator[str]:
     Raises:
         DataError: a line is not UTF-8; the message has its row.
     """
+    if sys.stdin is None:
+        raise DataError("there is no standard input to read lines from")
     yield from _prompted(greeting) if sys.stdin.isatty() else _piped()
 
 
@@ -37,7 +39,8 @@ def _piped() -> Iterator[str]:
                 "convert it first, for example with iconv",
                 row=row,
             ) from error
-        yield text.rstrip("\r\n")
+        # a byte order mark is no part of the first line
+        yield (text.removeprefix("\ufeff") if row == 1 else text).rstrip("\r\n")
 
 
 def _prompted(greeting: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from headgate.evaluation.scores import Score
 
 Scores = Mapping[str, Score]
+_LEAST = 5e-5  # that four digits show
 
 
 def beside(
@@ -50,8 +51,8 @@ def losses(name: str, given: Mapping[str, Score], plain: Mapping[str, Score]) ->
     """
     found = []
     for key, score in given.items():
-        before = plain[key].value
-        share = f" ({100 * (before - score.value) / before:.2f} %)" if before else ""
-        lost = before - score.value
-        found.append(f"{name} loses {lost:.4f} of {key}{share}: {score.value:.4f} for {before:.4f}")
+        before, lost = plain[key].value, plain[key].value - score.value
+        what = "nothing" if abs(lost) < _LEAST else f"{lost:.4f}"
+        share = f" ({100 * lost / before:.2f} %)" if before and abs(lost) >= _LEAST else ""
+        found.append(f"{name} loses {what} of {key}{share}: {score.value:.4f} for {before:.4f}")
     return found

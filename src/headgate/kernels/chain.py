@@ -13,6 +13,7 @@ from headgate.kernels.bytecode import Bytecode
 from headgate.kernels.cpu import runs
 from headgate.kernels.geometry import Geometry, geometry
 from headgate.kernels.links import Cell, Link, Lookup, Projection, features_of, tensors_of
+from headgate.kernels.plain import is_plain
 from headgate.kernels.span import MODES, PANEL, code_of
 from headgate.program.graph import HIDDEN, ROW
 from headgate.program.parameters import parameters
@@ -37,12 +38,10 @@ def serves(links: Sequence[Link]) -> bool:
     Returns:
         Whether ``Chain`` takes it: on a CPU, all in float32 or all in float64.
     """
-    tensors = [tensor for link in links for tensor in tensors_of(link).values()]
-    plain = all(t.device.type == "cpu" and t.dtype == tensors[0].dtype for t in tensors)
-    real = tensors[0].dtype in (torch.float32, torch.float64)
+    tensors = [tensor.detach() for link in links for tensor in tensors_of(link).values()]
     cells = [link for link in links if isinstance(link, Cell)]
     known = all(supports(c.program) if c.direct else runs(c.program) for c in cells)
-    return native.available and plain and real and known
+    return native.available and is_plain(tensors) and known
 
 
 class Chain:
@@ -86,7 +85,7 @@ class Chain:
 
     def _once(self, tensor: Tensor) -> Tensor:
         """Hold a matrix until it is packed."""
-        self._read.append(tensor.detach().contiguous().resolve_neg())
+        self._read.append(tensor.detach().contiguous())
         return self._read[-1]
 
     def _weight(self, weight: Tensor, row: int = 0, rows: int | None = None) -> Weight:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from headgate.kernels import native, ragged, reference
 from headgate.kernels.layout import Layout, Span
+from headgate.kernels.plain import is_plain
 from headgate.kernels.protocol import Run
 from headgate.kernels.span import INPUTS, Gradients, Runner, Values
 from headgate.program.graph import ROW, Program, once
@@ -32,11 +33,8 @@ def serves(program: Program, *tensors: Tensor) -> bool:
     Returns:
         Whether ``run`` can run it: on a CPU, in float32 or float64, without autocast.
     """
-    dtype = tensors[0].dtype
-    plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
-    real = dtype in (torch.float32, torch.float64)
     ours = native.available and not torch.is_autocast_enabled("cpu")
-    return plain and real and ours and runs(program)
+    return ours and is_plain(tensors) and runs(program)
 
 
 @once

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from headgate.kernels import native
+from headgate.kernels.plain import is_plain
 from headgate.kernels.products import multiply
 from headgate.kernels.scan import prefers
 
@@ -26,10 +27,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         Rows, [..., V].
     """
     tensors = (x, weight) if bias is None else (x, weight, bias)
-    fits = x.dim() > 0 and x.shape[-1:] == weight.shape[1:] and x.numel() > 0
-    fits = fits and (bias is None or bias.shape == weight.shape[:1])
-    if not fits or not _serves(tensors):  # what does not fit gets torch's own message
+    if not _serves(tensors):
         return functional.linear(x, weight, bias)
+    fits = x.dim() > 0 and x.shape[-1:] == weight.shape[1:] and x.numel() > 0
+    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+        return functional.linear(x, weight, bias)  # which has torch's own message
     rows = x.detach().reshape(-1, x.shape[-1]).contiguous()
     result = rows.new_empty(len(rows), len(weight))
     own = None if bias is None else bias.detach().contiguous()
@@ -38,9 +40,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _serves(tensors: tuple[Tensor, ...]) -> bool:
+    if not native.available or not is_plain(tensors):
+        return False
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         return False
-    dtype = tensors[0].dtype
-    plain = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
-    real = dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
-    return native.available and plain and real and prefers("native", tensors)
+    return not torch.is_autocast_enabled("cpu") and prefers("native", tensors)

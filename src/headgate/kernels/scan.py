@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import Parameter
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from headgate.errors import ShapeError, UnknownNameError
 from headgate.kernels import aten, cpu, eager, operator, ragged, reference
@@ -135,9 +136,13 @@ def _wish() -> str | None:
 
 
 def _transformed(tensors: tuple[Tensor, ...]) -> bool:
-    """Whether torch follows each operation: under torch.func, or in forward mode."""
-    if torch._C._are_functorch_transforms_active():
+    """Whether torch follows each operation: under torch.func, a trace, or in forward mode."""
+    if torch._C._are_functorch_transforms_active() or torch._C._get_tracing_state():
+        return True
+    if _get_current_dispatch_mode() is not None:
         return True
     if any(type(tensor) not in (Tensor, Parameter) for tensor in tensors):
         return True
+    if any(tensor._is_zerotensor() for tensor in tensors):
+        return True  # zeros without memory, which torch.nn's own layers read, too
     return any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)

@@ -51,8 +51,11 @@ class Inputs:
         Returns:
             Whether shape, type and device are those, with no gaps.
         """
+        if not isinstance(out, Tensor) or out.layout is not torch.strided or out.is_nested:
+            return False
         same = out.shape == blank.shape and out.dtype is blank.dtype
-        return same and out.device == self.device and out.is_contiguous() and not out.is_neg()
+        plain = not out.is_neg() and not out._is_zerotensor() and not out.requires_grad
+        return same and plain and out.device == self.device and out.is_contiguous()
 
     def chunk(self, x: Any) -> Tensor:
         """Take the inputs of several steps.
@@ -98,7 +101,7 @@ class Inputs:
         if not getattr(getattr(x, "flags", None), "writeable", True):
             x = x.copy()  # of an array that is not to be written to torch warns
         try:
-            found = torch.as_tensor(x)
+            found = torch.as_tensor(x, device="cpu")
         except (TypeError, ValueError, RuntimeError) as error:
             raise ShapeError(f"a step takes {self._wanted()}, not {x!r:.80}: {error}") from error
         empty = not found.numel()
@@ -112,7 +115,12 @@ class Inputs:
             raise ShapeError(
                 f"the network is of {self.dtype}, but the input of {x.dtype}: give x.to(…)"
             )
-        return x.to(self.device, self.dtype).resolve_neg()
+        if x.layout is not torch.strided or x.is_nested or x.is_meta:
+            raise ShapeError(
+                f"a step takes {self._wanted()}, dense and with numbers, not {x.layout}"
+            )
+        x = x.to(self.device, self.dtype).resolve_neg()
+        return torch.zeros(x.shape, dtype=x.dtype) if x._is_zerotensor() else x
 
     def _wanted(self) -> str:
         if self.shape == ():

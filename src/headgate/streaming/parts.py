@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from headgate.equations.activations import identity
@@ -75,6 +76,7 @@ def links_of(modules: Sequence[nn.Module]) -> list[Link]:
 
 def _read(module: nn.Module, before: Sequence[Link]) -> Iterator[Link]:
     _check_known(module)
+    _check_hooks(module)
     if isinstance(module, nn.Sequential):
         read = list(before)
         for part in module:
@@ -110,6 +112,19 @@ def _check_known(module: nn.Module) -> None:
         )
 
 
+def _check_hooks(module: nn.Module) -> None:
+    for name, parameter in module.named_parameters():
+        if isinstance(parameter, nn.UninitializedParameter) or parameter.is_meta:
+            raise StreamError(
+                f"{type(module).__name__}.{name} has no numbers yet: a stream needs them"
+            )
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise StreamError(
+            f"{type(module).__name__} has forward hooks, which a stream would not see: take them "
+            "off; for weight_norm and the like use torch.nn.utils.parametrizations"
+        )
+
+
 def _table(module: TokenEmbedding | nn.Embedding) -> Tensor:
     table = module.table if isinstance(module, TokenEmbedding) else module
     if table.max_norm is not None:
@@ -133,7 +148,7 @@ def _layers(module: Recurrent | RNN | LSTM | GRU) -> Iterator[Link]:
 
 
 def _initial(module: Recurrent | RNN | LSTM | GRU, layer: int, state: int) -> Tensor:
-    like = next(module.parameters())
+    like = next(module.parameters(), torch.empty(0))
     name = f"initial_{module.program.states[state]}"
     if isinstance(module, Recurrent) and module.initial_state == "learned":
         return getattr(module, name)[layer]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from headgate.errors import ShapeError, StreamError
-from headgate.layers.checks import check_positive
 from headgate.streaming import state
 from headgate.streaming.engine import Engine
 from headgate.streaming.inputs import Inputs
@@ -19,9 +19,10 @@ from headgate.streaming.parts import links_of
 class Stream:
     """A network that is kept running: a step needs only its state.
 
-    It equals the whole run however that is cut: to the bit where the native part serves, a linear
-    head of headgate's own included. The weights are copied when the stream is made; no gradient
-    goes through it. A stream belongs to one thread at a time; any number of them share the weights.
+    It equals the whole run however that is cut: to the bit where the native part serves and no
+    gradient is wanted, a linear head of headgate's own included. The weights are copied when the
+    stream is made; no gradient goes through it. A stream belongs to one thread at a time; any
+    number of them share the weights.
 
     Args:
         *modules: what each step goes through, in order: an embedding, recurrent layers, a pool, a
@@ -52,9 +53,9 @@ class Stream:
         rewind: int = 0,
         quantize: str | None = None,
     ) -> None:
-        if rows is not None:
-            check_positive(rows=rows)
-        if not isinstance(rewind, int) or rewind < 0:
+        if rows is not None and (not _is_whole(rows) or rows < 1):
+            raise ShapeError(f"rows is a positive integer, or None, not {rows!r}")
+        if not _is_whole(rewind) or rewind < 0:
             raise ShapeError(f"rewind is a number of steps, 0 or more, not {rewind!r}")
         self._engine = Engine(links_of(modules), quantize)
         self._start(rows, rewind)
@@ -62,7 +63,7 @@ class Stream:
 
     def _start(self, rows: int | None, rewind: int) -> None:
         engine, count = self._engine, rows or 1
-        self._rows, self._depth = rows, rewind
+        self._rows, self._depth = rows, int(rewind)
         self._slots = max(rewind, 1) + 1
         width = len(engine.initial)
         shape = (self._slots, count, width)
@@ -98,7 +99,8 @@ class Stream:
 
         Args:
             x: an id, or features [M]; where there are rows ids [B], or features [B, M].
-            out: memory for the answer, so that nothing is allocated; new memory where None.
+            out: memory for the answer, so that nothing is allocated; new memory where None. It is
+                written past autograd: it has no gradient, and no graph needs what was there.
 
         Returns:
             What the last module gives, [V] or [B, V].
@@ -106,7 +108,8 @@ class Stream:
         Raises:
             ShapeError: it does not fit, or an id is none of the embedding's.
         """
-        found = self._step(x, out, self._slot)
+        fits = out is None or not getattr(out, "requires_grad", True)
+        found = self._step(x, out, self._slot) if fits else None
         if found is None:
             found = self._converted(x, out)
         self._taken += 1
@@ -122,7 +125,10 @@ class Stream:
             out = torch.empty_like(self._blank)
         elif not self._inputs.alike(out, self._blank):
             shape, dtype = tuple(self._blank.shape), self._blank.dtype
-            raise ShapeError(f"out is {shape} of {dtype}, on {self._blank.device} and contiguous")
+            raise ShapeError(
+                f"out is {shape} of {dtype}, on {self._blank.device}, contiguous and without a "
+                "gradient"
+            )
         wrong = self._run(x, 1, self._slot, out)
         if wrong >= 0:
             raise self._inputs.no_id(x, wrong)
@@ -133,7 +139,7 @@ class Stream:
 
         Args:
             chunk: ids [T], or features [T, M]; where there are rows [T, B] or [T, B, M]. T may be
-                0.
+                0 in a tensor.
 
         Returns:
             What the last module gives after each, [T, V] or [T, B, V].
@@ -160,15 +166,19 @@ class Stream:
         What was before cannot be rewound to.
 
         Args:
-            rows: these rows only; all where None.
+            rows: these rows only; all where None. Afterwards no row can be rewound.
 
         Raises:
             ShapeError: there is no such row.
         """
-        chosen = list(range(len(self._began))) if rows is None else list(rows)
+        count = len(self._began)
+        given = rows if isinstance(rows, Iterable) else [rows]
+        chosen: list[Any] = list(range(count) if rows is None else given)
         for row in chosen:
-            if type(row) is not int or not 0 <= row < len(self._began):
-                raise ShapeError(f"there are rows 0 to {len(self._began) - 1}, not {row!r}")
+            if not _is_whole(row) or not 0 <= row < count:
+                raise ShapeError(
+                    f"there are rows 0 to {count - 1}, not {row!r}: give a list of them"
+                )
         for row in chosen:
             self._began[row] = self._taken
         self._ring[self._slot, chosen] = self._engine.initial
@@ -199,11 +209,12 @@ class Stream:
             StreamError: so many are not kept.
         """
         kept = min(self._depth, self._since)
-        if not isinstance(steps, int) or not 0 <= steps <= kept:
+        if not _is_whole(steps) or not 0 <= steps <= kept:
             raise StreamError(
                 f"{kept} steps can be taken back, not {steps!r}: a stream keeps as many as it is "
                 f"made for (rewind={self._depth}), of those since it began or was set"
             )
+        steps = int(steps)
         self._went(-steps)
         self._since = kept - steps  # what came before has been written over
 
@@ -236,22 +247,24 @@ class Stream:
         return other
 
     @staticmethod
-    def join(streams: Sequence[Stream]) -> Stream:
+    def join(streams: Iterable[Stream]) -> Stream:
         """Make one batch of several streams, which go on by themselves.
 
         Args:
             streams: streams of one network, forked or of the same weights.
 
         Returns:
-            A stream of all their rows, in order; it takes back what all of them can.
+            A stream of all their rows, in order; it can take back what all of them can, and later
+            as many steps as the one that is made for most.
 
         Raises:
             StreamError: there is none, or they are of different networks.
         """
-        if not streams:
-            raise StreamError("at least one stream is joined, but none came")
-        first = streams[0]
-        for other in streams[1:]:
+        streams = list(streams)
+        if not streams or not all(isinstance(each, Stream) for each in streams):
+            raise StreamError(f"at least one stream is joined, in a list, not {streams!r:.80}")
+        first = max(streams, key=lambda each: each._depth)
+        for other in streams:
             if not first._fits(other.identity, other._engine.quantize):
                 raise StreamError("streams of one network are joined, but these are of several")
         joined = first._like(sum(len(each._began) for each in streams))
@@ -340,3 +353,11 @@ class Stream:
         takes = "ids" if self._engine.ids else f"{self._engine.features} features"
         kept = f", quantize={self._engine.quantize!r}" if self._engine.quantize else ""
         return f"<Stream of {takes} to {self.output_size}, rows={self._rows}{kept}>"
+
+
+def _is_whole(number: Any) -> bool:
+    """Whether a value counts: an int, or numpy's; True and 1.0 do not."""
+    try:
+        return not isinstance(number, bool) and index(number) == number
+    except TypeError:
+        return False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from headgate.errors import DataError, StreamError
 from headgate.models.encoder_decoder import Memory
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from headgate.tasks.translate import Translate
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NextToken:
     """What a decoder expects next.
 
@@ -28,17 +29,22 @@ class NextToken:
         attention: how it looked at each token of the source, [S]; None without attention.
     """
 
-    log_probabilities: Tensor = field(repr=False)
-    attention: Tensor | None = field(repr=False)
+    log_probabilities: Tensor
+    attention: Tensor | None
 
     @property
     def id(self) -> int:
         """The likeliest token."""
         return int(self.log_probabilities.argmax())
 
+    def __repr__(self) -> str:
+        return f"NextToken(id={self.id}, log_probability={self.log_probabilities.max():.4f})"
+
 
 class DecoderStream:
     """The decoder of a translator over one source, which is read whole before the first step.
+
+    The network is copied: what training does to it later changes nothing.
 
     Args:
         task: the translator.
@@ -46,10 +52,9 @@ class DecoderStream:
     """
 
     def __init__(self, task: Translate, *, rewind: int = 0) -> None:
-        self.task, self.network = task, task.network
-        self.network.eval()
+        self.task, self.network = task, copy.deepcopy(task.network).eval()
         self.stream = Stream(self.network.target, self.network.decoder, rewind=rewind)
-        self._own = self.stream.identity
+        self._own = f"{self.stream.identity} {_digest(self.network)}"
         self._memory: Memory | None = None
 
     @torch.inference_mode()
@@ -62,21 +67,13 @@ class DecoderStream:
         Raises:
             DataError: it is empty.
         """
-        if not source.strip():
+        if not isinstance(source, str) or not source.strip():
             raise DataError("the source is empty, so there is nothing to begin with")
         ids = self.task.encode([source])
         self._memory = self.network.encode(torch.tensor(ids), torch.tensor([len(ids[0])]))
         # a state goes on over its own source alone
-        text = f"{self._own} {self._digest()} {ids[0]}"
-        self.stream.identity = hashlib.sha256(text.encode()).hexdigest()
+        self.stream.identity = hashlib.sha256(f"{self._own} {ids[0]}".encode()).hexdigest()
         self.reset()
-
-    def _digest(self) -> str:
-        found = hashlib.sha256()
-        for name, tensor in self.network.state_dict().items():
-            found.update(name.encode())
-            found.update(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        return found.hexdigest()
 
     def reset(self) -> None:
         """Begin anew with the same source."""
@@ -189,8 +186,19 @@ class DecoderStream:
         other.stream, other._own, other._memory = self.stream.fork(), self._own, self._memory
         return other
 
+    def __copy__(self) -> DecoderStream:
+        return self.fork()
+
     def __enter__(self) -> DecoderStream:
         return self
 
     def __exit__(self, *error: object) -> None:
         """Nothing is open: the memory goes with the stream."""
+
+
+def _digest(network: nn.Module) -> str:
+    found = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        found.update(name.encode())
+        found.update(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from operator import index
+from typing import Any, Generic, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from headgate.streaming import Stream
 
 Answer = TypeVar("Answer")
 Token = str | int
+_AT_ONCE = 4096  # tokens of a line
 
 
 def token_id(text: TextField, token: Token) -> int:
@@ -35,16 +37,18 @@ def token_id(text: TextField, token: Token) -> int:
             shown = ", ".join(map(repr, text.tokens(ids))) or "none"
             raise DataError(f"a step takes one token, but {token!r} is {len(ids)}: {shown}")
         return ids[0]
-    if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < len(text):
+    whole = isinstance(token, SupportsIndex) and not isinstance(token, bool)
+    if not whole or not 0 <= index(token) < len(text):
         raise DataError(f"a token is a text, or an id from 0 to {len(text) - 1}, not {token!r}")
-    return token
+    return index(token)
 
 
 class TokenStream(Generic[Answer]):
     """A model that reads tokens and answers after each of them, as of the text so far.
 
     It equals the model's answer to the whole text, however that is cut between tokens. A text that
-    is cut inside a word may have other tokens than the whole has.
+    is cut inside a word may have other tokens than the whole has; and what is longer than the
+    model's ``longest`` is cut off by ``predict``, but not by a stream.
 
     Args:
         stream: the network.
@@ -104,7 +108,7 @@ class TokenStream(Generic[Answer]):
         return self._said(self.stream.steps(torch.tensor(ids, dtype=torch.int64)))
 
     def answer(self, line: str) -> Iterator[str]:
-        """Go on with a line of text; an empty one begins anew.
+        """Go on with a line of text, a space between it and the last; an empty one begins anew.
 
         Args:
             line: the text.
@@ -115,10 +119,15 @@ class TokenStream(Generic[Answer]):
         if not line.strip():
             self.reset()
             return
-        said = self.steps(line)
-        if not said:
-            raise DataError(f"{line!r} has no token, so there is nothing to answer")
-        yield "\t".join([*said[-1].row().values()][:2])
+        ids = self._ids(f" {line}" if self.position else line)
+        if not ids:
+            raise DataError(f"{line!r:.80} has no token, so there is nothing to answer")
+        pieces = [ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)]
+        *before, last = map(torch.tensor, pieces)
+        for piece in before:
+            self.stream.steps(piece)
+        said: Any = self._said(self.stream.steps(last)[-1:])[0]
+        yield "\t".join([*said.row().values()][:2])
 
     def _ids(self, chunk: str | Sequence[Token]) -> list[int]:
         if isinstance(chunk, str):
@@ -166,6 +175,12 @@ class TokenStream(Generic[Answer]):
             The other stream.
         """
         return TokenStream(self.stream.fork(), self.text, self._answers)
+
+    def __copy__(self) -> TokenStream[Answer]:
+        return self.fork()
+
+    def __repr__(self) -> str:
+        return f"<TokenStream at {self.position}, rows={self.rows}>"
 
     @staticmethod
     def join(streams: Sequence[TokenStream[Answer]]) -> TokenStream[Answer]:
