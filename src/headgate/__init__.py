@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headgate.errors import HeadgateError as HeadgateError
     from headgate.inspection.first_nan import find_nan as find_nan
     from headgate.kernels import using as using
+    from headgate.layers import CRF as CRF
     from headgate.layers import GRU as GRU
     from headgate.layers import LSTM as LSTM
     from headgate.layers import RNN as RNN
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Attention": "layers",
     "CELLS": "equations",
+    "CRF": "layers",
     "Equation": "equations",
     "GRU": "layers",
     "HeadgateError": "errors",
@@ -65,6 +67,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "Attention",
     "CELLS",
+    "CRF",
     "Equation",
     "GRU",
     "HeadgateError",
