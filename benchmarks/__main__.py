@@ -6,8 +6,10 @@ import importlib
 import sys
 
 MEASURES = {
+    "kills": "trainings that are killed and gone on with; makes its own data",
     "language": "words a second of a language model: DATA is the folder of the Penn Treebank",
     "names": "surnames to languages: DATA is the folder of one file a language",
+    "sentiment": "film reviews to good or bad: DATA is the folder of the treebank",
     "spam": "text messages to ham or spam: DATA is the file",
     "stream_quality": "what eight-bit weights lose: DATA is --text FILE, --reviews FOLDER, or both",
     "tatoeba": "English to French with and without attention: DATA is the file",

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import headgate as hg
+from benchmarks.sentiment import tables
 from headgate.errors import DataError
 from headgate.models import LanguageModel, TokenEmbedding
 
@@ -36,7 +37,6 @@ RATE, DECAY, CLIP = 5e-3, 0.01, 1.0
 CHUNK = 1000  # characters that are scored at once
 SAID = 30.0  # seconds between two lines
 LANGUAGE, SENTIMENT = "language.safetensors", "sentiment"  # in the folder of --out
-PARTS = "train", "dev", "test"
 
 Figures = dict[str, float]
 Read = Callable[[Tensor], Tensor]  # characters [T] to logits of what follows each, [T, V]
@@ -179,19 +179,6 @@ def language(given: argparse.Namespace) -> Figures:
     return measure(model, text)
 
 
-def tables(folder: str) -> dict[str, Path]:
-    """Write each part of the treebank as a TSV of label and text."""
-    made, places = Path(mkdtemp()), {}
-    for part in PARTS:
-        source, places[part] = Path(folder) / f"stsa.binary.{part}", made / f"{part}.tsv"
-        if not source.is_file():
-            raise DataError("there is no such file; name the treebank's folder", path=source)
-        lines = source.read_text(encoding="utf-8").split("\n")
-        rows = (line.replace(" ", "\t", 1) + "\n" for line in lines if line)
-        places[part].write_text("".join(rows), encoding="utf-8")
-    return places
-
-
 def answers(model: hg.Model, rows: list[list[str]], quantize: str | None) -> list[str]:
     """Give what a stream says after the last token of each text."""
     stream, said = model.stream(quantize=quantize), []
@@ -203,7 +190,7 @@ def answers(model: hg.Model, rows: list[list[str]], quantize: str | None) -> lis
 
 def sentiment(given: argparse.Namespace) -> Figures:
     """Train or load the classifier, and measure it."""
-    parts = tables(given.reviews)
+    parts = tables(given.reviews, mkdtemp())
     if given.weights:
         model = hg.load(given.weights / SENTIMENT)
     else:

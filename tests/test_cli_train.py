@@ -100,11 +100,12 @@ def test_missing_columns_are_listed(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = said(capsys, "train", write_reviews(tmp_path), *words, "--out", tmp_path / "m")
-    assert "wanted, a name or a number from 1; columns: 'review', 'label'" in error
-    assert ("--input COL" in error, "--target COL" in error) == (
-        "--input" not in words,
-        "--target" not in words,
-    )
+    if "--input" in words:
+        assert "which column is the target of 'review'? Name it (--target COL)" in error
+    elif "--target" in words:
+        assert "the target 'label' is of which input? Name its column, too" in error
+    else:
+        assert "(--input COL --target COL); columns: 'review', 'label'" in error
 
 
 def test_a_wrong_column_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,7 +259,7 @@ def test_what_is_being_written_is_refused_and_what_was_killed_is_no_model(
     long_run.wait()
     with pytest.raises(ModelDirectoryError, match=r"is no model: it has no config\.json"):
         load(tmp_path / "m")
-    assert "or by one that was killed" in said(capsys, *again)
+    assert "was left by a training that was killed: --resume" in said(capsys, *again)
 
 
 def test_settings_reach_the_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.tiny import classifier, command, train_translator, translator, write_norms
@@ -63,6 +64,21 @@ def test_several_translations_are_listed_best_first(
     assert head == "no. 12"
     assert len(found) == 3
     assert len({line.split(maxsplit=1)[-1] for line in found}) == 3
+
+
+def test_the_search_is_as_it_is_asked_for(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    task: Any = translator().task
+    cases: list[tuple[list[object], dict[str, Any]]] = [
+        (["--beam", 1], {"beam_width": 1}),
+        (["--min-length", 8], {"min_length": 8}),
+        (["--beam", 4, "--length-penalty", 0.2], {"beam_width": 4, "length_penalty": 0.2}),
+        (["--coverage-penalty", 2, "--beam", 4], {"coverage_penalty": 2.0, "beam_width": 4}),
+    ]
+    for words, wishes in cases:
+        assert command("translate", model, "no. 12", *words) == 0
+        wanted = task.search(["no. 12"], **wishes)[0][0].text
+        assert capsys.readouterr().out.splitlines() == [wanted]
+    assert command("translate", model, "no. 12", "--coverage-penalty", -1) == 2
 
 
 def test_attention_is_drawn_with_its_alignment(

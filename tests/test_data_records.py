@@ -30,7 +30,10 @@ def test_only_the_columns_asked_for_are_read() -> None:
         ('{"t": null}', r"row 3, column 't': the row has no value"),
         ('{"other": 1}', r"row 3, column 't': the row has no value"),
         ('{"t": {"a": 1}}', r"row 3, column 't': text or a number was wanted, and .*\{\"a\""),
-        ('{"t": ["a"]}', r"row 3, column 't': text or a number was wanted, and .*\[\"a\""),
+        ('{"t": ["a", 1]}', r"row 3, column 't': a list of texts was wanted, and item 2 is 1"),
+        ('{"t": [["a"]]}', r"row 3, column 't': a list of texts was wanted, and item 1 is .*\[\"a"),
+        ('{"t": ["a", null]}', r"row 3, column 't': a list of texts .* item 2 is 'null'"),
+        ('{"t": ["\\ud800"]}', r"row 3, column 't': a list of texts .* item 1 is .*ud800"),
         ('{"t": "\\ud800"}', r"row 3, column 't': half of a surrogate pair .*ud800"),
         ('{"t": NaN}', r"row 3: not JSON \(NaN is not a value\)"),
         ('{"t": "a"', r"row 3: not JSON"),
@@ -47,3 +50,15 @@ def test_a_bad_row_is_named(bad: str, message: str) -> None:
 def test_a_missing_key_lists_the_keys() -> None:
     with pytest.raises(DataError, match=r"a\.jsonl: no column 'txt'; did you mean 'text'\?"):
         read('{"text": "a"}', columns=("txt",))
+
+
+def test_a_list_of_texts_is_a_sequence() -> None:
+    table = read('{"tokens": ["서울", "은"], "tags": ["B-LOC", "O"]}', '{"tokens": [], "tags": []}')
+    assert table.rows == [[("서울", "은"), ("B-LOC", "O")], [(), ()]]
+
+
+def test_tokens_and_tags_are_the_columns_where_none_is_named() -> None:
+    row = '{"id": 7, "tags": ["O"], "tokens": ["a"]}'
+    assert read(row).roles == ("tokens", "tags")
+    assert read(row, columns=("tokens", "id")).roles is None
+    assert read('{"tokens": ["a"]}').roles is None

@@ -112,3 +112,20 @@ def test_length_norm_is_gnmts_formula() -> None:
     assert length_norm(13, 1.0) == 3.0
     assert length_norm(13, 0.5) == pytest.approx(math.sqrt(3))
     assert length_norm(13, 0.0) == 1.0
+
+
+@pytest.mark.parametrize("shortest", [0, 2, 4])
+def test_the_end_mark_waits_for_the_least_length(shortest: int) -> None:
+    likely = torch.tensor([[0.7, 0.2, 0.1]]).log()  # the end mark, the start mark, a token
+    rows = Rows(1, bos=BOS, eos=EOS, max_length=6, min_length=shortest)
+    (found,) = greedy(Constant(likely), None, rows)
+    assert found.tokens == (1,) * shortest
+    assert found.finished
+    assert found.log_probability == pytest.approx(shortest * math.log(0.2) + math.log(0.7))
+    assert likely[0, EOS] == pytest.approx(math.log(0.7))  # what the decoder gave is left alone
+
+
+def test_a_least_length_above_the_greatest_ends_nowhere() -> None:
+    rows = Rows(1, bos=BOS, eos=EOS, max_length=3, min_length=5)
+    (found,) = greedy(Constant(torch.tensor([[0.7, 0.2, 0.1]]).log()), None, rows)
+    assert (len(found.tokens), found.finished) == (3, False)

@@ -30,6 +30,7 @@ def build(kind: str = "apart", *, cell: str = "lstm", **options: Any) -> Languag
     chosen = KINDS[kind]
     recurrent = Recurrent(cell, E, chosen["units"], num_layers=2)
     model = LanguageModel(TokenEmbedding(V, E), recurrent, tie=chosen["tie"], **options)
+    assert isinstance(model.output, nn.Linear)
     nn.init.normal_(model.output.bias)
     return model
 
@@ -132,7 +133,8 @@ def test_a_missing_table_is_named_when_weights_are_loaded() -> None:
 
 def test_units_are_dropped_in_training_alone() -> None:
     model, ids = build(dropout=1.0), tokens()
-    assert_equal(model(ids)[0], model.output.bias.expand(6, 3, V), "output")
+    bias: Any = model.output.bias
+    assert_equal(model(ids)[0], bias.expand(6, 3, V), "output")
     model.eval()
     plain = build()
     plain.load_state_dict(model.state_dict())
@@ -169,3 +171,65 @@ def test_it_learns_what_no_pair_of_tokens_tells(kind: str) -> None:
         optimizer.step()
         state = tuple(each.detach() for each in last)
     assert loss.item() < 0.1  # pairs alone leave ln 2 / 2 = 0.35
+
+
+def test_a_row_that_begins_anew_is_scored_as_if_alone() -> None:
+    model, ids = build(), tokens()
+    resets = torch.zeros(6, 3, dtype=torch.bool)
+    resets[2, 1] = resets[4, 1] = True
+    whole, _ = model(ids, resets=resets)
+    pieces = [model(ids[1:2, a:b])[0][:, 0] for a, b in ((0, 2), (2, 4), (4, 6))]
+    assert_equal(whole[:, 1], torch.cat(pieces), "output")
+    assert_equal(whole[:, 0], model(ids[:1])[0][:, 0], "output")
+
+
+HEADS: dict[str, dict[str, Any]] = {
+    **{kind: {} for kind in KINDS},
+    "adaptive": {"cutoffs": [3, 6], "places": torch.tensor([7, 9, 0, 3, 10, 1, 8, 4, 2, 6, 5])},
+}
+
+
+def with_head(head: str) -> LanguageModel:
+    if head != "adaptive":
+        return build(head)
+    recurrent = Recurrent("lstm", E, 16, num_layers=2)
+    return LanguageModel(TokenEmbedding(V, E), recurrent, **HEADS[head])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_surprise_of_a_token_is_its_log_probability(head: str) -> None:
+    model, ids, targets = with_head(head), tokens(), tokens()
+    targets[0, :] = torch.arange(6)
+    nats, last = model.nats(ids, targets)
+    scores, state = model(ids)
+    wanted = -scores.log_softmax(-1).gather(2, targets.T[..., None])[..., 0]
+    assert nats.shape == (6, 3)
+    assert_equal(nats, wanted, "output")
+    assert_equal(last, state, "bits")
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_the_parts_give_becomes_log_probabilities(head: str) -> None:
+    model, ids = with_head(head).eval(), tokens(rows=1)
+    streamed = model.log_probabilities(Stream(*model.parts).steps(ids[0]))
+    assert streamed.shape == (6, V)
+    assert_equal(streamed.exp().sum(-1), torch.ones(6), "output")
+    assert_equal(streamed, model(ids)[0][:, 0].log_softmax(-1).detach(), "output")
+
+
+def test_tied_weights_and_an_adaptive_softmax_exclude_each_other() -> None:
+    with pytest.raises(ShapeError, match="leave tie or cutoffs out"):
+        LanguageModel(TokenEmbedding(V, E), Recurrent("gru", E, 16), tie=True, cutoffs=[3])
+
+
+def test_an_adaptive_softmax_learns_as_a_whole_one() -> None:
+    text = torch.tensor([1, 9, 2, 10, 3]).repeat(200)
+    model = LanguageModel(TokenEmbedding(V, 8), Recurrent("gru", 8, 16), cutoffs=[4, 8])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)
+    nats = torch.tensor(torch.inf)
+    for begin in range(0, 800, 20):
+        nats = model.nats(text[None, begin : begin + 20], text[None, begin + 1 : begin + 21])[0]
+        optimizer.zero_grad()
+        nats.mean().backward()
+        optimizer.step()
+    assert nats[1:].mean().item() < 0.3  # five tokens alone leave ln 5 = 1.6

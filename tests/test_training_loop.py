@@ -22,6 +22,8 @@ QUICK: dict[str, Any] = {"warmup": 0, "average": 0.0, "weight_decay": 0.0, "vali
 class Fake:
     """A network of one number that each step moves; the scores come from a list."""
 
+    carried: tuple[Tensor, ...] = ()
+
     def __init__(self, scores: Iterable[float], *, per_epoch: int = 1, nan_at: int = 0) -> None:
         self.weight = nn.Parameter(torch.zeros(1, 1))
         self.network: nn.Module = nn.ParameterDict({"weight": self.weight})
@@ -57,6 +59,10 @@ class Notes:
         self.steps: list[Moment] = []
         self.validations: list[tuple[Moment, bool]] = []
         self.ended: list[str] = []
+        self.taken_up: list[Moment] = []
+
+    def resumed(self, moment: Moment) -> None:
+        self.taken_up.append(moment)
 
     def step(self, moment: Moment) -> None:
         self.steps.append(moment)

@@ -25,6 +25,13 @@ TRANSLATE: dict[str, Any] = {
     "beam_width": 2,
     "epochs": 1,
 }
+GENERATE: dict[str, Any] = {
+    "hidden_size": 16,
+    "embedding_size": 8,
+    "bptt": 10,
+    "batch_size": 4,
+    "epochs": 2,
+}
 
 GOOD = ("warm", "lovely", "fine", "따뜻한", "훌륭한")
 BAD = ("dull", "cold", "poor", "지루한", "차가운")
@@ -87,6 +94,28 @@ def translator() -> Model:
         return train_translator(write_norms(Path(folder)))
 
 
+def verses(count: int = 60) -> str:
+    """A running text of short lines, also Korean."""
+    return "".join(f"{GOOD[n % 5]} is {BAD[n // 5 % 5]}.\n" for n in range(count))
+
+
+def write_verses(folder: Path) -> Path:
+    path = folder / "verses.txt"
+    path.write_text(verses(), encoding="utf-8")
+    return path
+
+
+def train_generator(data: Path, **changed: Any) -> Model:
+    return train(data, **{"task": "generate", "say": _nobody} | GENERATE | changed)
+
+
+@functools.cache
+def generator() -> Model:
+    """One language model for all tests that only ask it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train_generator(write_verses(Path(folder)))
+
+
 def table_of(folder: Path, rows: Sequence[Sequence[str]], head: Sequence[str]) -> Table:
     return read_table(write_csv(folder / "table.csv", rows, head), columns=head)
 
@@ -101,3 +130,60 @@ def command(*words: object) -> int:
 
 def _nobody(line: str) -> None:
     pass
+
+
+CHAT: dict[str, Any] = {
+    "task": "chat",
+    "hidden_size": 8,
+    "embedding_size": 8,
+    "unit": "character",
+    "beam_width": 2,
+    "epochs": 1,
+}
+
+
+def talks(count: int = 60) -> list[tuple[str, str]]:
+    """What is said, with answers to it."""
+    return [(f"are you {number}?", f"yes, {number}.") for number in range(100, 100 + count)]
+
+
+def train_chatter(data: Path, **changed: Any) -> Model:
+    settings = {"input": "said", "target": "answer", "say": _nobody} | CHAT | changed
+    return train(data, **settings)
+
+
+@functools.cache
+def chatter() -> Model:
+    """One model that answers, for all tests that only ask it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train_chatter(write_csv(Path(folder) / "talks.csv", talks(), ["said", "answer"]))
+
+
+TAG: dict[str, Any] = {
+    "task": "tag",
+    "hidden_size": 8,
+    "embedding_size": 8,
+    "letter_size": 4,
+    "spelling_size": 4,
+    "epochs": 1,
+}
+
+
+def write_people(folder: Path, count: int = 60) -> Path:
+    """Sentences in CoNLL columns: a name of one or two words, and what its bearer did."""
+    names = ("Anna B-PER", "Bo B-PER\nKim I-PER", "지민 B-PER")
+    rows = [f"{names[number % 3]}\nran O\n{number} O\n" for number in range(count)]
+    path = folder / "people.conll"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def train_tagger(data: Path, **changed: Any) -> Model:
+    return train(data, **({"input": "1", "target": "2", "say": _nobody} | TAG | changed))
+
+
+@functools.cache
+def tagger() -> Model:
+    """One tagger for all tests that only ask it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train_tagger(write_people(Path(folder)))

@@ -19,14 +19,18 @@ from safetensors.torch import save as save_tensors
 
 from headgate.artifacts import directory
 from headgate.artifacts.card import write_card
-from headgate.data.columns import Table
+from headgate.artifacts.checkpoint import FILE as CHECKPOINT
+from headgate.artifacts.claim import claim
+from headgate.data.columns import Cell, Table
+from headgate.data.origin import Source
 from headgate.data.sources import read_table
 from headgate.errors import CellError, DataError, ModelDirectoryError, OutputError
 from headgate.inspection.trace import Inspection
 from headgate.tasks import Evaluation, Task, task_named
 from headgate.tasks.cells import by_name
 from headgate.tasks.protocol import TaskStream
-from headgate.trainer import Say, Source, Trainer, read_examples
+from headgate.trainer import Say, Trainer, read_examples
+from headgate.training.loop import INTERRUPTED
 from headgate.training.threads import threads_for
 
 
@@ -46,22 +50,22 @@ class Model:
     metrics: dict[str, Any]
     history: list[dict[str, float]]
 
-    def predict(self, inputs: str | Sequence[str]) -> Any:
+    def predict(self, inputs: str | Sequence[Cell]) -> Any:
         """Answer one input, or several.
 
         Args:
-            inputs: a text, or texts.
+            inputs: a text, or texts; for a tagger a text may be a tuple of words.
 
         Returns:
             For a text one answer, for several a list of them; what an answer holds depends on
-            the task: a class with probabilities, a text.
+            the task: a class with probabilities, tags, a text.
 
         Raises:
             DataError: a text is empty; the message has its row.
         """
         texts = [inputs] if isinstance(inputs, str) else list(inputs)
         for row, text in enumerate(texts, start=1):
-            if not text.strip():
+            if not "".join(text).strip():
                 raise DataError("the text is empty, so there is nothing to answer", row=row)
         with threads_for(self.task.network):
             answers = self.task.predict(texts)
@@ -111,7 +115,7 @@ class Model:
         Raises:
             DataError: the file cannot be read, a text is empty, a label was unseen in training.
         """
-        examples = read_examples(self._table(data), self.config["data"], self.task)
+        examples = read_examples(self.task, self._table(data), self.config["data"])
         with threads_for(self.task.network):
             return self.task.evaluate(examples, None, quantize=quantize)
 
@@ -141,7 +145,7 @@ class Model:
             OutputExistsError: something is there already; it is left as it is.
             OutputError: the disk is full, or the place cannot be written.
         """
-        with directory.claim(path) as place:
+        with claim(path) as place:
             self.write(place)
 
     def write(self, place: Path) -> None:
@@ -166,14 +170,16 @@ class Model:
         source = self.config["data"]
         return read_table(
             data,
-            columns=(source["input"], source["target"]),
+            columns=[name for name in (source["input"], source["target"]) if name is not None],
             encoding=source["encoding"],
             quoting=source["quoting"],
+            document=source["document"],
         )
 
     def __repr__(self) -> str:
         data = self.config["data"]
-        return f"Model({self.task.name}: {data['input']} → {data['target']})"
+        target = "" if data["target"] is None else f" → {data['target']}"
+        return f"Model({self.task.name}: {data['input']}{target})"
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -205,24 +211,28 @@ def load(path: str | os.PathLike[str]) -> Model:
 def train(
     data: str | os.PathLike[str],
     *,
-    input: str | int,
-    target: str | int,
-    task: str | None = None,
     out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    base: str | os.PathLike[str] | Model | None = None,
     say: Say | None = None,
     **options: Any,
 ) -> Model:
     """Train a model on a file.
 
     Args:
-        data: CSV, TSV, JSONL or plain text, each also gzip'd; or a folder, one file a class.
-        input: the column of the inputs, by name or, counted from 1, by number.
-        target: the column of the targets.
-        task: a key of ``TASKS``; from the targets where None.
+        data: CSV, TSV, JSONL, CoNLL, Parquet or plain text, each but Parquet also gzip'd; or a
+            folder, one file a class.
         out: a directory for the model, which must not exist; where None, ``save`` is yours.
+        resume: whether to go on with a training that was stopped or killed in ``out``; it begins
+            where there is none yet, and where it had ended its model is loaded. All else has to be
+            what it was; the weights are then those of an undisturbed training, to the bit.
+        base: a model, or its directory, to go on from with other data; its settings and columns
+            are the defaults. New words and labels are added at the end of its own.
         say: who hears what is decided and how it goes; the terminal where None.
-        **options: fields of ``Source`` (valid, test, encoding, quoting), of ``Plan`` (epochs,
-            minutes, seed, learning_rate, …) and the task's settings (cell, hidden_size, …).
+        **options: ``task``, a key of ``TASKS``, from the columns where it is left out; fields of
+            ``Source`` (input and target, the columns by name or, counted from 1, by number; valid,
+            test, encoding, quoting), of ``Plan`` (epochs, minutes, seed, learning_rate, …) and the
+            task's settings (cell, hidden_size, …).
 
     Returns:
         The model with the best weights on the validation part, its scores in ``metrics``.
@@ -230,23 +240,85 @@ def train(
     Raises:
         DataError: the data cannot be read or learned from; the message names file and row.
         OutputExistsError: something is at ``out`` already.
+        ModelDirectoryError: what ``out`` holds is of another training than this one.
         UnknownNameError: there is no such task, cell or option.
 
     Example:
         >>> model = train("reviews.csv", input="review", target="label")  # doctest: +SKIP
     """
-    names = {each.name for each in fields(Source)}
-    given = {name: options.pop(name) for name in list(options) if name in names}
-    options = by_name(options)
-    source = Source(data, str(input), str(target), **given)
-    with nullcontext() if out is None else directory.claim(out) as place:
-        say = say or _print
-        found = Trainer(source, task, options, say=say, out=place).run()
+    say = say or _print
+    if resume and out is None:
+        raise OutputError("resume goes on in a directory: name it with out")
+    if resume and _is_over(Path(str(out))):
+        say(f"{out} is a finished model: there is nothing to go on with")
+        return load(str(out))
+    source, task, options, started = _understand(data, options, base)
+    with nullcontext() if out is None else claim(out, resume=resume) as place:
+        found = Trainer(source, task, options, say=say, base=started and started.task).run(place)
         model = Model(found.task, found.config, found.metrics, found.history)
         if place is not None:
             _write_or_rescue(model, place)
-            say(f"saved: {place}")
+            interrupted = found.metrics["training"]["reason"] == INTERRUPTED
+            if not interrupted:
+                (place / CHECKPOINT).unlink(missing_ok=True)
+            say(f"saved: {place}{'; --resume goes on' * interrupted}")
         return model
+
+
+def configured(
+    data: str | os.PathLike[str], *, say: Say | None = None, **options: Any
+) -> dict[str, tuple[Any, str]]:
+    """Give all that would decide a training, every default spelled out; nothing is trained.
+
+    Args:
+        data: as ``train`` takes it.
+        say: who hears what is decided; the terminal where None.
+        **options: as ``train`` takes them.
+
+    Returns:
+        For each name that ``train`` takes its value and what it means.
+    """
+    source, task, options, started = _understand(data, options, options.pop("base", None))
+    trainer = Trainer(source, task, options, say=say or _print, base=started and started.task)
+    found = trainer.described()
+    path = found.pop("path")
+    return {"data": path, **found}
+
+
+def _is_over(place: Path) -> bool:
+    """Whether a directory is a model, and no training that was stopped."""
+    return (place / directory.CONFIG).exists() and not (place / CHECKPOINT).exists()
+
+
+def _understand(
+    data: str | os.PathLike[str],
+    options: dict[str, Any],
+    base: str | os.PathLike[str] | Model | None,
+) -> tuple[Source, str | None, dict[str, Any], Model | None]:
+    """Part options into the source, the task and the rest; a saved model gives the defaults."""
+    started = base if base is None or isinstance(base, Model) else load(base)
+    options = dict(options)
+    if started is not None:
+        _check_task(started, options.get("task"))
+        options = _columns_of(started) | options | {"task": started.task.name}
+    task = options.pop("task", None)
+    names = {each.name for each in fields(Source)}
+    given = {name: options.pop(name) for name in list(options) if name in names}
+    given |= {name: str(given[name]) for name in ("input", "target") if given.get(name) is not None}
+    return Source(data, **given), task, by_name(options), started
+
+
+def _check_task(started: Model, task: str | None) -> None:
+    if task not in (None, started.task.name):
+        raise DataError(
+            f"the saved model's task is {started.task.name}, not {task}: leave the task out, or "
+            "train anew"
+        )
+
+
+def _columns_of(started: Model) -> dict[str, Any]:
+    source = started.config["data"]
+    return {} if source["document"] else {name: source[name] for name in ("input", "target")}
 
 
 def _write_or_rescue(model: Model, place: Path) -> None:

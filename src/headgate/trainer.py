@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -12,11 +10,14 @@ from typing import Any
 import torch
 
 from headgate import __version__
+from headgate.artifacts.checkpoint import Checkpoint
 from headgate.data.columns import Table
-from headgate.data.sources import read_table
-from headgate.data.splits import repeats, split
+from headgate.data.examples import Examples
+from headgate.data.origin import Source, digest
+from headgate.data.splits import repeats
 from headgate.errors import DataError
-from headgate.tasks import Examples, Task, infer, task_named
+from headgate.models.inherit import inherit
+from headgate.tasks import Task, infer, keys, task_named
 from headgate.tasks.protocol import check_settings
 from headgate.training import Console, History, Plan, Reporter, fit
 from headgate.training.tensorboard import tensorboard
@@ -25,46 +26,7 @@ from headgate.training.threads import threads_for
 Say = Callable[[str], None]
 _MOST_HELD_OUT = 5000
 _PLAN = {each.name for each in fields(Plan)}
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the data comes from.
-
-    Args:
-        path: a file or a folder.
-        input: the column of the inputs, by name or number.
-        target: the column of the targets.
-        valid: the share of rows for validation, or a file; where None a tenth, but no more than
-            5,000 rows.
-        test: the share of rows for the test, or a file, likewise; 0 leaves it out.
-        encoding: of the files; UTF-8 where None.
-        quoting: of CSV and TSV.
-    """
-
-    path: str | os.PathLike[str]
-    input: str
-    target: str
-    valid: float | str | os.PathLike[str] | None = None
-    test: float | str | os.PathLike[str] | None = None
-    encoding: str | None = None
-    quoting: Any = None
-
-    def read(self, path: str | os.PathLike[str]) -> Table:
-        """Read one of its files.
-
-        Args:
-            path: the file.
-
-        Returns:
-            The table.
-        """
-        return read_table(
-            path,
-            columns=(self.input, self.target),
-            encoding=self.encoding,
-            quoting=self.quoting,
-        )
+_FREE = ("save_every",)  # of the plan, what changes no result
 
 
 @dataclass(frozen=True)
@@ -89,10 +51,10 @@ class Trainer:
 
     Args:
         source: where the data comes from.
-        task: a key of ``TASKS``; from the targets where None.
+        task: a key of ``TASKS``; from the columns where None.
         options: fields of ``Plan`` and the task's settings, by name.
         say: who hears what is decided.
-        out: where TensorBoard's files go, or None.
+        base: the task of a saved model to go on from, or None.
     """
 
     def __init__(
@@ -102,9 +64,9 @@ class Trainer:
         options: dict[str, Any],
         *,
         say: Say,
-        out: Path | None,
+        base: Task | None = None,
     ) -> None:
-        self.source, self.say, self.out = source, say, out
+        self.source, self.say, self.base = source, say, base
         self.limits = {name: options.pop(name) for name in list(options) if name in _PLAN}
         check_settings(Plan, self.limits)
         Plan(**self.limits)  # refuses a wrong limit before anything is read
@@ -112,30 +74,24 @@ class Trainer:
         self.table = source.read(source.path)
         for note in self.table.notes:
             say(note)
-        examples = read_examples(self.table, asdict(source), None)
-        name, why = (task, "as asked") if task else infer(examples.targets)
+        self.columns = source.columns(self.table)
+        name, why = (task, "as asked") if task else infer(self.table, *self.columns)
         self.kind = task_named(name)
         say(f"task: {self.kind.name} ({self.kind.summary}); {why}")
         self.seed = self.limits.get("seed", Plan.seed)
-        self.parts = self.divide(examples)
+        self.parts = self.divide(self.kind.read(self.table, *self.columns))
 
     def divide(self, examples: Examples) -> dict[str, Examples]:
         """Split the rows, or read the parts that come as files of their own."""
         tenth = min(0.1, _MOST_HELD_OUT / len(examples))
-        given = {"valid": self.source.valid, "test": self.source.test}
-        shares = {name: tenth if share is None else share for name, share in given.items()}
-        numbers = {k: float(v) for k, v in shares.items() if isinstance(v, float | int)}
-        files = {k: v for k, v in shares.items() if not isinstance(v, float | int)}
-        labels = examples.targets if self.kind.stratified else None
+        files = self.source.parts()
         try:
-            sizes = dict.fromkeys(files, 0.0) | numbers
-            found = split(examples.inputs, labels, seed=self.seed, **sizes)
+            shares = self.source.shares(tenth)
+            parts = self.kind.divide(examples, seed=self.seed, **shares)
         except DataError as error:
             raise DataError(str(error), path=self.source.path) from error
-        parts = {name: _rows(examples, getattr(found, name)) for name in ("train", "valid", "test")}
-        self.files = {name: self.source.read(path) for name, path in files.items()}
-        for name, table in self.files.items():
-            parts[name] = read_examples(table, asdict(self.source), None)
+        for name, path in files.items():
+            parts[name] = self.kind.read(self.source.read(path), *self.columns)
         if not len(parts["valid"]):
             raise DataError("a validation part is needed, to choose the best weights by: valid > 0")
         self.say_sizes(examples, parts)
@@ -143,13 +99,34 @@ class Trainer:
 
     def say_sizes(self, examples: Examples, parts: dict[str, Examples]) -> None:
         """Say how many rows are for what."""
-        twice = repeats(examples.inputs)
+        twice = repeats([_key(each) for each in examples.inputs])
         again = f"; {twice} repeats of an input stay on one side" if twice else ""
-        sizes = ", ".join(f"{name} {len(part)}" for name, part in parts.items())
-        self.say(f"{len(examples)} rows: {sizes}; seed {self.seed}{again}")
+        sizes = ", ".join(f"{name} {_size(part)}" for name, part in parts.items())
+        rows = "1 text" if len(examples) == 1 else f"{len(examples)} rows"
+        self.say(f"{rows}: {sizes}; seed {self.seed}{again}")
 
-    def run(self) -> Trained:
+    def described(self) -> dict[str, tuple[Any, str]]:
+        """Give all that decides this run, every default spelled out.
+
+        Returns:
+            For each name its value and what it means: the task, then what ``Source``, the task's
+            settings and ``Plan`` have.
+        """
+        with torch.random.fork_rng(devices=[]):
+            task = self.learn()
+            plan = replace(task.plan(self.parts["train"]), **self.limits)
+        input, target = self.columns
+        named = {} if self.source.document else {"input": input, "target": target}
+        source = keys.described(replace(self.source, **named))
+        settings, limits = keys.described(task.settings), keys.described(plan)
+        return {"task": (self.kind.name, self.kind.summary), **source, **settings, **limits}
+
+    def run(self, out: Path | None = None) -> Trained:
         """Train, choose on the validation part, then look at the test part once.
+
+        Args:
+            out: where checkpoints and TensorBoard's files go, or None; the training goes on from a
+                checkpoint that is there.
 
         Returns:
             The trained task.
@@ -158,10 +135,11 @@ class Trainer:
             torch.manual_seed(self.seed)
             task = self.learn()
             plan = replace(task.plan(self.parts["train"]), **self.limits)
+            keeper = None if out is None else Checkpoint(out, self.identity(task, plan))
             with threads_for(task.network, plan.threads) as threads:
                 self.say(f"at most {plan.epochs} epochs; threads: {threads}")
                 learner = task.learner(self.parts["train"], self.parts["valid"], plan)
-                history = fit(learner, plan, self.reporters())
+                history = fit(learner, plan, self.reporters(out), keeper)
                 task.finish(self.parts["valid"])
                 metrics = self.judge(task, history)
         return Trained(task, self.config(plan), metrics, history.rows)
@@ -169,20 +147,42 @@ class Trainer:
     def learn(self) -> Task:
         """Build the task from the training part."""
         try:
-            task = self.kind.learn(self.parts["train"], self.settings)
+            task = self.kind.learn(self.parts["train"], self.settings, self.base)
         except DataError as error:
             raise DataError(str(error), path=self.source.path) from error
-        for table in self.files.values():
-            read_examples(table, asdict(self.source), task)
+        for name in ("valid", "test"):
+            task.check(self.parts[name])
         for note in task.notes():
             self.say(note)
+        if self.base is not None:
+            self.inherit(task, self.base)
         count = sum(p.numel() for p in task.network.parameters())
         self.say(f"{task.settings.cell}, {count:,} parameters")
         return task
 
-    def reporters(self) -> list[Reporter]:
+    def inherit(self, task: Task, base: Task) -> None:
+        """Take the weights of the saved model over, and say what is new."""
+        grown, fresh = inherit(task.network, base.network.state_dict())
+        own = dict(task.network.state_dict())
+        old = base.network.state_dict()
+        for name in grown:
+            self.say(f"{name} has grown: {tuple(old[name].shape)} to {tuple(own[name].shape)}")
+        for name in fresh:
+            self.say(f"{name} is new, so it begins untrained")
+
+    def reporters(self, out: Path | None) -> list[Reporter]:
         """Give who follows the training."""
-        return [Console(), *tensorboard(self.out)]
+        return [Console(), *tensorboard(out)]
+
+    def identity(self, task: Task, plan: Plan) -> dict[str, Any]:
+        """Say what this training is of; one that goes on from a checkpoint is of the same."""
+        limits = {name: value for name, value in asdict(plan).items() if name not in _FREE}
+        return {
+            "task": self.kind.name,
+            "settings": task.saved_settings(),
+            "plan": limits,
+            "data": self.origin(),
+        }
 
     def judge(self, task: Task, history: History) -> dict[str, Any]:
         """Look at the test part, once."""
@@ -208,32 +208,40 @@ class Trainer:
         test = {name: score.to_dict() for name, score in found.scores.items()}
         return {"test": test, "baselines": found.baselines, "notes": found.notes, **metrics}
 
+    def origin(self) -> dict[str, Any]:
+        """Say which data it is."""
+        input, target = self.columns
+        own = {f"{name}_sha256": digest(path) for name, path in self.source.parts().items()}
+        return {
+            "source": Path(self.source.path).name,
+            "sha256": digest(self.source.path),
+            **own,
+            "rows": len(self.table),
+            "input": input,
+            "target": target,
+            "document": self.source.document,
+            "encoding": self.source.encoding,
+            "quoting": self.source.quoting,
+            **{name: len(part) for name, part in self.parts.items()},
+        }
+
     def config(self, plan: Plan) -> dict[str, Any]:
         """Give what the model remembers of its origin."""
-        source = asdict(self.source)
-        sizes = {name: len(part) for name, part in self.parts.items()}
-        data = {
-            "source": Path(self.source.path).name,
-            "sha256": _digest(Path(self.source.path)),
-            "rows": len(self.table),
-            **{key: source[key] for key in ("input", "target", "encoding", "quoting")},
-            **sizes,
-        }
         return {
             "headgate": __version__,
             "task": self.kind.name,
             "plan": asdict(plan),
-            "data": data,
+            "data": self.origin(),
         }
 
 
-def read_examples(table: Table, source: dict[str, Any], task: Task | None) -> Examples:
-    """Take the two columns, and refuse a row that lacks a text or has an unseen label.
+def read_examples(task: Task, table: Table, data: dict[str, Any]) -> Examples:
+    """Take the columns that a model was trained on, and refuse a row that it cannot be judged by.
 
     Args:
+        task: the model's.
         table: the rows.
-        source: the columns' names, under "input" and "target".
-        task: whose targets are checked, or None.
+        data: where the model comes from, with the columns' names.
 
     Returns:
         The examples.
@@ -241,27 +249,17 @@ def read_examples(table: Table, source: dict[str, Any], task: Task | None) -> Ex
     Raises:
         DataError: a cell is empty, or a label was unseen in training; the message has the row.
     """
-    columns = {name: table.column(source[name]) for name in ("input", "target")}
-    for name, cells in columns.items():
-        for row, cell in enumerate(cells):
-            if not cell.strip():
-                message = f"the {name} is empty: fill it in, or take the row out"
-                raise table.error(message, row=row, column=source[name])
-    for row, target in enumerate(columns["target"] if task else ()):
-        try:
-            task.check(target)  # type: ignore[union-attr]
-        except DataError as error:
-            raise table.error(str(error), row=row, column=source["target"]) from error
-    return Examples(columns["input"], columns["target"])
+    examples = task.read(table, data["input"], data["target"])
+    task.check(examples)
+    return examples
 
 
-def _rows(examples: Examples, rows: list[int]) -> Examples:
-    return Examples([examples.inputs[r] for r in rows], [examples.targets[r] for r in rows])
+def _key(input: Any) -> str:
+    return input if isinstance(input, str) else " ".join(input)
 
 
-def _digest(path: Path) -> str:
-    files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
-    found = hashlib.sha256()
-    for file in files:
-        found.update(file.read_bytes())
-    return found.hexdigest()
+def _size(part: Examples) -> str:
+    """Count the rows; of one text its characters."""
+    if len(part) == 1 and isinstance(part.inputs[0], str):
+        return f"{len(part.inputs[0]):,} characters"
+    return str(len(part))

@@ -18,7 +18,7 @@ def write_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """
     data, training = config["data"], metrics["training"]
     lines = [
-        f"# {config['task']}: {data['input']} → {data['target']}",
+        f"# {config['task']}: {_columns(data)}",
         "",
         f"A recurrent network ({config['settings']['cell']}, {training['parameters']:,} "
         f"parameters), trained with headgate {config['headgate']}.",
@@ -54,6 +54,11 @@ def write_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _columns(data: Mapping[str, Any]) -> str:
+    target = "" if data["target"] is None else f" → {data['target']}"
+    return f"{data['input']}{target}"
 
 
 def _notes(metrics: Mapping[str, Any]) -> list[str]:

@@ -2,9 +2,8 @@
 
     config.json   format, version, what rebuilds the model, and a SHA-256 of every other part
 
-The directory is claimed before a training begins, so that two runs never share one. Each part is
-written beside its place and moved there; config.json comes last, and without it a directory is
-no model. The card, README.md, is the user's to edit and is not checked.
+Each part is written beside its place and moved there; config.json comes last, and without it a
+directory is no model. The card, README.md, is the user's to edit and is not checked.
 """
 
 from __future__ import annotations
@@ -13,77 +12,16 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headgate.errors import ModelDirectoryError, OutputError, OutputExistsError
+from headgate.errors import ModelDirectoryError, OutputError
 
 FORMAT = 1
 CONFIG = "config.json"
 CARD = "README.md"
 CURVES = "tensorboard"  # what a training may write before the model
-_MARK = ".unfinished"
-
-
-@contextlib.contextmanager
-def claim(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Make a directory one's own for a while; an error inside takes it away again.
-
-    The file ``.unfinished`` stands in it meanwhile: who makes it has the directory, and a second
-    run finds it.
-
-    Args:
-        path: a directory that does not exist, or is empty.
-
-    Yields:
-        The directory.
-
-    Raises:
-        OutputExistsError: something is there already.
-        OutputError: the directory cannot be made.
-    """
-    place = Path(path)
-    mark = place / _MARK
-    made = _take(place, mark)
-    try:
-        yield place
-    except BaseException:
-        shutil.rmtree(place / CURVES, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            mark.unlink()
-            if made:
-                place.rmdir()
-        raise
-    mark.unlink(missing_ok=True)
-
-
-def _take(place: Path, mark: Path) -> bool:
-    """Put the mark into a directory, and say whether the directory had to be made."""
-    try:
-        made = not place.exists()
-        place.mkdir(parents=True, exist_ok=True)
-        if any(entry != mark for entry in place.iterdir()):
-            raise FileExistsError
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        raise OutputExistsError(_refusal(place, mark)) from None
-    except OSError as error:
-        raise OutputError(f"{place} cannot be made: {error.strerror}") from error
-    return made
-
-
-def _refusal(place: Path, mark: Path) -> str:
-    if mark.exists():
-        return (
-            f"{place} is being written by another training, or by one that was killed: name "
-            "another place, or delete it if none runs"
-        )
-    return (
-        f"{place} is there already and nothing in it was touched: name another place, or move it "
-        "away"
-    )
 
 
 def write(place: Path, config: Mapping[str, Any], parts: Mapping[str, bytes], card: str) -> None:
@@ -106,7 +44,7 @@ def write(place: Path, config: Mapping[str, Any], parts: Mapping[str, bytes], ca
     try:
         for name, data in files.items():
             file = place / name
-            _write_file(file, data)
+            write_file(file, data)
     except OSError as error:
         for name in files:
             (place / name).unlink(missing_ok=True)
@@ -117,8 +55,16 @@ def write(place: Path, config: Mapping[str, Any], parts: Mapping[str, bytes], ca
         ) from error
 
 
-def _write_file(path: Path, data: bytes) -> None:
-    """Write beside the place, force it to the disk, then move it there."""
+def write_file(path: Path, data: bytes) -> None:
+    """Write beside the place, force it to the disk, then move it there.
+
+    Args:
+        path: the place.
+        data: the bytes.
+
+    Raises:
+        OSError: it could not be written; what stood there still stands.
+    """
     beside = path.with_name(f".{path.name}.partial")
     try:
         with open(beside, "wb") as file:
@@ -126,9 +72,20 @@ def _write_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        _settle(path.parent)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _settle(folder: Path) -> None:
+    """Force a folder's names to the disk, where the system has that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -18,6 +18,7 @@ from headgate.cli.bench import bench
 from headgate.cli.cells import cells
 from headgate.cli.demo import demo
 from headgate.cli.evaluate import evaluate
+from headgate.cli.generate import generate
 from headgate.cli.predict import predict
 from headgate.cli.stream import stream
 from headgate.cli.train import train
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for _command in (train, evaluate, predict, translate, stream, cells, demo, bench):
+for _command in (train, evaluate, predict, generate, translate, stream, cells, demo, bench):
     app.command()(_command)
 
 

@@ -56,9 +56,10 @@ def _read(loaded: Model, data: str, *, encoding: str | None, quoting: str | None
     source = loaded.config["data"]
     return read_table(
         data,
-        columns=(source["input"], source["target"]),
+        columns=[name for name in (source["input"], source["target"]) if name is not None],
         encoding=encoding or source["encoding"],
         quoting=quoting or source["quoting"],
+        document=source["document"],
     )
 
 

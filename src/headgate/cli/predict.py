@@ -15,6 +15,7 @@ from headgate.cli.options import Encoding, ModelPath, Quoting, refuse_existing
 from headgate.errors import OutputError
 
 if TYPE_CHECKING:
+    from headgate.cli.rows import Row
     from headgate.data.columns import Table
     from headgate.model import Model
 
@@ -49,7 +50,7 @@ def predict(
     write = rows.writer_for(out)
     loaded = load(model)
     source = loaded.config["data"]
-    column = input or source["input"]
+    column = input or source["input"]  # of a document "text"
     wanted = {"encoding": encoding or source["encoding"], "quoting": quoting or source["quoting"]}
     lines = data == "-"
     read = rows.from_lines(column, encoding) if lines else rows.from_file(data, column, **wanted)
@@ -58,7 +59,7 @@ def predict(
             file.write(text)
 
 
-def _answered(loaded: Model, tables: Iterator[tuple[Table, str]]) -> Iterator[dict[str, str]]:
+def _answered(loaded: Model, tables: Iterator[tuple[Table, str]]) -> Iterator[Row]:
     """Give each row with the model's answer, some rows at a time."""
     for table, column in tables:
         answers = loaded.predict(table.column(column))
@@ -67,9 +68,9 @@ def _answered(loaded: Model, tables: Iterator[tuple[Table, str]]) -> Iterator[di
             yield own | _beside(own, answer.row())
 
 
-def _beside(own: dict[str, str], answer: dict[str, str]) -> dict[str, str]:
+def _beside(own: Row, answer: dict[str, str]) -> Row:
     """Rename what the row already has: prediction becomes prediction_2."""
-    found: dict[str, str] = {}
+    found: Row = {}
     for name, value in answer.items():
         free, number = name, 2
         while free in own:

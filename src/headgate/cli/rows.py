@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from headgate.data.columns import Table
+from headgate.data.columns import Cell, Table
 from headgate.data.encodings import decode
 from headgate.data.sources import read_table
 from headgate.errors import DataError
@@ -22,7 +22,8 @@ from headgate.errors import DataError
 AT_ONCE = 1024
 _STDIN = "standard input"
 
-Rows = Iterable[dict[str, str]]
+Row = dict[str, Cell]
+Rows = Iterable[Row]
 
 
 def from_file(
@@ -92,7 +93,7 @@ def from_lines(column: str, encoding: str | None) -> Iterator[tuple[Table, str]]
 
 def _refuse_empty(table: Table, name: str) -> None:
     for row, cell in enumerate(table.column(name)):
-        if not cell.strip():
+        if not "".join(cell).strip():
             message = "the input is empty: fill it in, or take the row out"
             raise table.error(message, row=row, column=name)
 
@@ -130,7 +131,7 @@ def _as_csv(rows: Rows) -> Iterator[str]:
         writer = csv.writer(text, lineterminator="\n")
         if not number:
             writer.writerow(row)
-        writer.writerow(row.values())
+        writer.writerow([c if isinstance(c, str) else " ".join(c) for c in row.values()])
         yield text.getvalue()
 
 

@@ -16,15 +16,31 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A CSV, TSV, JSONL or text file, or a folder with one .txt file a class.",
+        help="A CSV, TSV, JSONL, CoNLL, Parquet or text file, or a folder with one .txt file a "
+        "class.",
         show_default=False,
     ),
 ]
 Input = Annotated[
-    str | None, typer.Option(metavar="COL", help="The column of the inputs, by name or number.")
+    str | None,
+    typer.Option(
+        metavar="COL",
+        help="The column of the inputs, by name or number. [default: what the file's kind says]",
+    ),
 ]
 Target = Annotated[
     str | None, typer.Option(metavar="COL", help="The column of what is wanted for each.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the training that was stopped or killed there."),
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="MODEL", help="Go on from a saved model, with this data."),
+]
+Vectors = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Word vectors to begin with: GloVe, word2vec.")
 ]
 Out = Annotated[
     str | None,
@@ -32,7 +48,10 @@ Out = Annotated[
 ]
 Task = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="classify or translate. [default: from the targets]"),
+    typer.Option(
+        metavar="NAME",
+        help="classify, tag, generate, translate or chat. [default: from the columns]",
+    ),
 ]
 Cell = Annotated[
     str | None,
@@ -45,7 +64,9 @@ Epochs = Annotated[
     int | None, typer.Option(metavar="N", help="Passes over the training part at most.")
 ]
 Minutes = Annotated[float | None, typer.Option(metavar="M", help="Minutes of training at most.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="The seed of all chance.")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", help="The seed of all chance. [default: 42]")
+]
 Valid = Annotated[
     str | None,
     typer.Option(metavar="SHARE|FILE", help="Rows to choose the best weights by."),
@@ -62,11 +83,14 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
     input: Input = None,
     target: Target = None,
     out: Out = None,
+    resume: Resume = False,
+    base: From = None,
     task: Task = None,
     cell: Cell = None,
+    vectors: Vectors = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
-    seed: Seed = 42,
+    seed: Seed = None,
     valid: Valid = None,
     test: Test = None,
     encoding: Encoding = None,
@@ -75,15 +99,10 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
 ) -> None:
     """Train a model on a file and save it."""
     place = out or _default_out(data)
-    if input is None or target is None:
-        raise _columns_wanted(data, input=input, target=target, encoding=encoding, quoting=quoting)
     given: dict[str, Any] = {"data": data, "input": input, "target": target, "out": place}
-    given |= {"task": task, "cell": cell and name_of(cell), "epochs": epochs, "minutes": minutes}
-    given |= {
-        "seed": seed,
-        "valid": valid and share_or_file(valid),
-        "test": test and share_or_file(test),
-    }
+    given |= {"resume": resume, "base": base, "task": task, "cell": cell and name_of(cell)}
+    given |= {"vectors": vectors, "epochs": epochs, "minutes": minutes, "seed": seed}
+    given |= {"valid": valid and share_or_file(valid), "test": test and share_or_file(test)}
     given |= {"encoding": encoding, "quoting": quoting, "say": say}
     given |= _others(settings(set), given)
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -109,19 +128,13 @@ def _default_out(data: str) -> str:
     return f"{stem}-model"
 
 
-def _columns_wanted(
-    data: str, *, input: str | None, target: str | None, encoding: str | None, quoting: str | None
-) -> DataError:
-    from headgate.data.columns import shown
-    from headgate.data.sources import read_table
-
-    pairs = (("--input COL", input), ("--target COL", target))
-    wanted = " and ".join(name for name, value in pairs if value is None)
-    table = read_table(data, encoding=encoding, quoting=quoting)
-    names = ", ".join(shown(name) for name in table.columns)
-    return DataError(f"{wanted} wanted, a name or a number from 1; columns: {names}", path=data)
+_NEXT = {
+    "generate": "generate {place}",
+    "translate": "translate {place}",
+    "chat": "chat {place}",
+}
 
 
 def _say_what_next(place: str, data: str, *, task: str) -> None:
-    use = f"translate {place}" if task == "translate" else f"predict {place} {data}"
+    use = _NEXT.get(task, "predict {place} {data}").format(place=place, data=data)
     say(f"use it: headgate {use}")

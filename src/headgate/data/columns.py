@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 
 from headgate.errors import DataError
 
+Cell = str | tuple[str, ...]  # a text; or a sequence, such as the words of a sentence
+
 _SHOWN = 40  # characters of a cell that a message quotes
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under named columns, each row with the line that it came from.
+    """Rows of cells under named columns, each row with the line that it came from.
 
     Args:
         path: the file or the folder.
@@ -34,20 +36,23 @@ class Table:
         has_header: whether the file's first row gave the names.
         notes: what was decided while reading, one sentence each, for the caller to print.
         files: the file that each row came from, where the path is a folder; else empty.
+        roles: the columns of the inputs and of the targets, where the file's kind says which; a
+            target of None where there is none.
     """
 
     path: str
     columns: tuple[str, ...]
-    rows: list[list[str]]
-    lines: list[int]
+    rows: Sequence[Sequence[Cell]]
+    lines: Sequence[int]
     has_header: bool
     notes: tuple[str, ...] = ()
-    files: list[str] = field(default_factory=list)
+    files: Sequence[str] = field(default_factory=list)
+    roles: tuple[str, str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def column(self, name: str) -> list[str]:
+    def column(self, name: str) -> list[Cell]:
         """Return one column's cells.
 
         Args:

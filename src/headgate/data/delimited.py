@@ -29,11 +29,13 @@ class Wishes:
         columns: the columns that will be used, by name or number.
         header: whether the first row holds names; None decides by the columns.
         quoting: a name of ``QUOTING``; None goes by the separator.
+        document: whether a plain text is one row.
     """
 
     columns: Sequence[str] = ()
     header: bool | None = None
     quoting: str | None = None
+    document: bool = False
 
 
 def separator_of(text: str) -> str:

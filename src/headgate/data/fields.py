@@ -1,15 +1,14 @@
-"""Text to ids and back, and labels to classes and back; each saved as one JSON file."""
+"""Text to ids and back, saved as one JSON file; labels have theirs in ``labels``."""
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from tokenizers import Tokenizer
 
-from headgate.data.columns import shown
+from headgate.data.growth import grown
+from headgate.data.labels import LabelField
 from headgate.data.vocabularies import (
     BYTES,
     SPECIALS,
@@ -21,7 +20,8 @@ from headgate.data.vocabularies import (
 )
 from headgate.errors import DataError, ModelDirectoryError
 
-_LISTED = 20  # classes that a message names
+__all__ = ["LabelField", "TextField"]
+
 _BYTE_OF = {name: bytes([byte]) for byte, name in enumerate(BYTES)}
 
 
@@ -129,6 +129,29 @@ class TextField:
             The content of a tokenizer.json.
         """
         return self._tokenizer.to_str()
+
+    def extended(
+        self, texts: Sequence[str], *, min_frequency: int | None = None
+    ) -> tuple[TextField, int]:
+        """Learn what further texts have and the vocabulary lacks; every old id keeps its number.
+
+        Subwords and bytes spell any text, so such a field stays as it is.
+
+        Args:
+            texts: further training texts; there may be none.
+            min_frequency: how often a new word or character must occur to get an id; None is 2
+                for words, 1 for characters.
+
+        Returns:
+            The field, whose new ids follow the old ones, and how many are new.
+
+        Example:
+            >>> field, count = TextField.learn(["anna", "nina"]).extended(["ian", "ann"])
+            >>> count, TextField.learn(["abc"]).extended(["cde"])[0].encode("abcde")
+            (0, [4, 5, 6, 7, 8])
+        """
+        tokenizer, count = grown(self._tokenizer, texts, min_frequency=min_frequency)
+        return (TextField(tokenizer), count) if count else (self, 0)
 
     def special(self, name: str) -> int:
         """Look up the id of a special piece.
@@ -241,118 +264,6 @@ class TextField:
         return [name for spelt, run in runs for name in (_byte_names(run) if spelt else run)]
 
 
-class LabelField:
-    """Labels to classes 0, 1, … in sorted order, and back; saved as a ``vocabulary.json``.
-
-    White space at a label's ends is dropped, and its text brought to NFC: neither is seen, so
-    neither makes a class.
-
-    Args:
-        classes: the distinct labels, in the order of their ids.
-    """
-
-    def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(classes)
-        self._ids = {label: index for index, label in enumerate(self.classes)}
-
-    @classmethod
-    def learn(cls, labels: Sequence[str]) -> LabelField:
-        """Collect the classes.
-
-        Args:
-            labels: one label a row.
-
-        Returns:
-            The field.
-
-        Raises:
-            DataError: a label is empty, or there are fewer than two classes.
-
-        Example:
-            >>> LabelField.learn(["spam", "ham", "ham"]).classes
-            ('ham', 'spam')
-        """
-        clean = [_clean(label) for label in labels]
-        if "" in clean:
-            raise DataError(f"label {clean.index('') + 1} of {len(clean)} is empty: give each one")
-        classes = sorted(set(clean))
-        if len(classes) < 2:
-            came = f"only {classes[0]!r}" if classes else "none"
-            raise DataError(f"a classifier needs at least two classes, and {came} came")
-        return cls(classes)
-
-    @classmethod
-    def from_json(cls, text: str) -> LabelField:
-        """Read what ``to_json`` wrote.
-
-        Args:
-            text: the content of a vocabulary.json.
-
-        Returns:
-            The field.
-
-        Raises:
-            ModelDirectoryError: the JSON is damaged, or has no list of distinct classes.
-        """
-        try:
-            classes = json.loads(text)["classes"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelDirectoryError(f"vocabulary.json is damaged: {error!r}") from error
-        texts = isinstance(classes, list) and all(isinstance(label, str) for label in classes)
-        if not texts or len(set(classes)) != len(classes) or len(classes) < 2:
-            came = shown(json.dumps(classes, ensure_ascii=False))
-            raise ModelDirectoryError(
-                f"vocabulary.json is damaged: two or more distinct classes were wanted, {came} came"
-            )
-        return cls(classes)
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def to_json(self) -> str:
-        """Write the classes.
-
-        Returns:
-            The content of a vocabulary.json.
-        """
-        return json.dumps({"classes": list(self.classes)}, ensure_ascii=False, indent=1)
-
-    def encode(self, label: str) -> int:
-        """Turn a label to its class.
-
-        Args:
-            label: one of the classes.
-
-        Returns:
-            The id, from 0.
-
-        Raises:
-            DataError: the label was not among those learned; the message lists them.
-        """
-        index = self._ids.get(_clean(label))
-        if index is None:
-            known = ", ".join(self.classes[:_LISTED])
-            more = ", …" if len(self.classes) > _LISTED else ""
-            raise DataError(f"unknown label {label!r}; known: {known}{more}")
-        return index
-
-    def decode(self, index: int) -> str:
-        """Turn a class to its label.
-
-        Args:
-            index: the id, from 0.
-
-        Returns:
-            The label.
-
-        Raises:
-            DataError: there is no such class.
-        """
-        if not 0 <= index < len(self.classes):
-            raise DataError(f"class {index} is none of the {len(self.classes)} that were learned")
-        return self.classes[index]
-
-
 def _byte_names(names: Iterable[str]) -> list[str]:
     """Name the bytes of whole characters: a letter's one byte is the letter."""
     text = b"".join(_BYTE_OF[name] for name in names).decode()
@@ -362,10 +273,6 @@ def _byte_names(names: Iterable[str]) -> list[str]:
         for character, size in sized
         for part in range(1, size + 1)
     ]
-
-
-def _clean(label: str) -> str:
-    return unicodedata.normalize("NFC", label).strip()
 
 
 def _is_text(text: object) -> bool:

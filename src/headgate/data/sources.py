@@ -1,8 +1,8 @@
-"""A user's file or folder to a table of text.
+"""A user's file or folder to a table.
 
 The name's ending says how a file is read, after a ``.gz`` is taken off: .csv, .tsv,
-.jsonl or .ndjson, .txt. A folder of .txt files is read as one file a class. Every error
-names the file and the line: the user mends the file, not the program.
+.jsonl or .ndjson, .conll, .iob or .bio, .conllu, .parquet, .txt. A folder of .txt files is read as
+one file a class. Every error names the file and the line: the user mends the file, not the program.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from headgate.data.columns import Table
+from headgate.data.conll import looks_conll, read_conll, read_conllu
 from headgate.data.delimited import QUOTING, SPOKEN, Wishes, read_delimited, separator_of
 from headgate.data.encodings import decode
+from headgate.data.parquet import read_parquet
 from headgate.data.records import read_records
 from headgate.errors import DataError, UnknownNameError
 
@@ -29,12 +31,17 @@ _KINDS: dict[str, str] = {
     ".tsv": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".bio": "conll",
+    ".conllu": "conllu",
+    ".parquet": "parquet",
     ".txt": "txt",
 }
 _NEARLY_ALL = 0.9  # share of lines with the same TABs from which a .txt is perhaps a table
 
 
-def read_table(
+def read_table(  # noqa: PLR0913  (each says how a file is read)
     path: str | os.PathLike[str],
     *,
     columns: Sequence[str] = (),
@@ -42,13 +49,15 @@ def read_table(
     encoding: str | None = None,
     quoting: str | None = None,
     kind: str | None = None,
+    document: bool = False,
 ) -> Table:
-    r"""Read a file, or a folder with one .txt file a class, as a table of text.
+    r"""Read a file, or a folder with one .txt file a class, as a table.
 
     A .csv is split at commas, or at the semicolons or TABs that its first line has instead. In a
     .tsv quotes are letters like any other, as such files are written. A .txt is one column,
     ``text``, of its lines that are not blank, unless each line has the same number of TABs, one
-    or more: then it is a .tsv. A folder has the columns ``text`` and ``label``.
+    or more: then it is a .tsv; or looks like CoNLL columns: then it is read so, a sentence a row. A
+    folder has the columns ``text`` and ``label``.
 
     Args:
         path: the file or folder; a file may be gzip'd.
@@ -58,7 +67,9 @@ def read_table(
         header: whether the first row holds the columns' names; None decides by ``columns``.
         encoding: the file's encoding; None is UTF-8.
         quoting: "minimal", "all" or "none"; None is "minimal" for CSV, "none" for TSV.
-        kind: "csv", "tsv", "jsonl" or "txt"; None goes by the name's ending.
+        kind: "csv", "tsv", "jsonl", "conll", "conllu", "parquet" or "txt"; None goes by the name's
+            ending.
+        document: whether a plain text is one row with all of it, in place of a row for each line.
 
     Returns:
         The table; ``notes`` and ``has_header`` say what was decided.
@@ -80,9 +91,11 @@ def read_table(
     place = Path(path)
     if place.is_dir():
         table = _read_folder(place, encoding=encoding)
+    elif (found := _kind_of(place, kind)) == "parquet":
+        table = read_parquet(place, columns=columns)
     else:
-        reader = _READERS[_kind_of(place, kind)]
-        table = reader(_read_text(place, encoding), str(place), Wishes(columns, header, quoting))
+        wishes = Wishes(columns, header, quoting, document)
+        table = _READERS[found](_read_text(place, encoding), str(place), wishes)
     for name in columns:
         table.name_of(name)
     return table
@@ -90,8 +103,8 @@ def read_table(
 
 def _kind_of(path: Path, kind: str | None) -> str:
     """Look the ending up; a missing file is said before an unknown ending."""
-    if kind is not None and kind not in _READERS:
-        raise UnknownNameError("kind of file", kind, _READERS)
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("kind of file", kind, KINDS)
     if not path.exists():
         raise DataError(f"there is no such file{_near(path)}", path=path)
     if kind is not None:
@@ -100,7 +113,7 @@ def _kind_of(path: Path, kind: str | None) -> str:
     if ending not in _KINDS:
         raise DataError(
             f"unknown ending {ending!r}; known: {', '.join(_KINDS)}, each also with .gz; "
-            f"or name the kind: {', '.join(_READERS)}",
+            f"or name the kind: {', '.join(KINDS)}",
             path=path,
         )
     return _KINDS[ending]
@@ -148,6 +161,10 @@ def _read_tsv(text: str, path: str, wishes: Wishes) -> Table:
 
 def _read_txt(text: str, path: str, wishes: Wishes) -> Table:
     """Read plain text, or the table that it is when every line has the same TABs."""
+    if looks_conll(text):
+        table = _read_conll(text, path, wishes)
+        note = "lines of equally many fields, parted by blank lines: read as CoNLL columns"
+        return replace(table, notes=(note, *table.notes))
     texts, lines = _text_lines(text)
     tabs, often = Counter(line.count("\t") for line in texts).most_common(1)[0]
     if tabs and often == len(texts):
@@ -155,7 +172,15 @@ def _read_txt(text: str, path: str, wishes: Wishes) -> Table:
         note = f"every line has {_tabs(tabs)}: read as a table of {tabs + 1} columns"
         return replace(table, notes=(note, *table.notes))
     notes = _nearly_a_table(texts, lines, tabs=tabs)
+    if wishes.document:
+        return _document(text, path, notes)
     return Table(path, ("text",), [[line] for line in texts], lines, False, notes)
+
+
+def _document(text: str, path: str, notes: tuple[str, ...]) -> Table:
+    """Take a text whole; a byte order mark and the form of its line ends are no part of it."""
+    whole = re.sub(r"\r\n|\r", "\n", text)
+    return Table(path, ("text",), [[whole]], [1], False, notes, roles=("text", None))
 
 
 def _nearly_a_table(texts: list[str], lines: list[int], *, tabs: int) -> tuple[str, ...]:
@@ -179,7 +204,23 @@ def _read_jsonl(text: str, path: str, wishes: Wishes) -> Table:
     return read_records(texts, lines, columns=wishes.columns, path=path)
 
 
-_READERS = {"csv": _read_csv, "tsv": _read_tsv, "jsonl": _read_jsonl, "txt": _read_txt}
+def _read_conll(text: str, path: str, wishes: Wishes) -> Table:
+    return read_conll(text, path=path, columns=wishes.columns)
+
+
+def _read_conllu(text: str, path: str, wishes: Wishes) -> Table:
+    return read_conllu(text, path=path)
+
+
+_READERS = {
+    "csv": _read_csv,
+    "tsv": _read_tsv,
+    "jsonl": _read_jsonl,
+    "conll": _read_conll,
+    "conllu": _read_conllu,
+    "txt": _read_txt,
+}
+KINDS = (*_READERS, "parquet")
 
 
 def _text_lines(text: str) -> tuple[list[str], list[int]]:
@@ -195,13 +236,15 @@ def _read_folder(folder: Path, *, encoding: str | None) -> Table:
     if not files:
         message = "a folder is read as one .txt file a class, and this one has no .txt file"
         raise DataError(message, path=folder)
-    table = Table(str(folder), ("text", "label"), [], [], False, (_classes_note(files),))
+    rows, numbers, origins = [], [], []
     for file in files:
         texts, lines = _text_lines(_read_text(file, encoding))
-        table.rows.extend([text, _class_of(file)] for text in texts)
-        table.lines.extend(lines)
-        table.files.extend([str(file)] * len(texts))
-    return table
+        rows += [[text, _class_of(file)] for text in texts]
+        numbers += lines
+        origins += [str(file)] * len(texts)
+    names = ("text", "label")
+    notes = (_classes_note(files),)
+    return Table(str(folder), names, rows, numbers, False, notes, origins, roles=names)
 
 
 def _class_of(file: Path) -> str:

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from .ancestral import sample
 from .beam import beam
 from .greedy import greedy
-from .protocol import Decoder, Hypothesis, Rows, length_norm
+from .protocol import Attentive, Decoder, Hypothesis, Penalties, Rows, length_norm
+from .sampling import Sampling, draw
 
-__all__ = ["Decoder", "Hypothesis", "Rows", "beam", "greedy", "length_norm"]
+__all__ = [
+    "Attentive",
+    "Decoder",
+    "Hypothesis",
+    "Penalties",
+    "Rows",
+    "Sampling",
+    "beam",
+    "draw",
+    "greedy",
+    "length_norm",
+    "sample",
+]

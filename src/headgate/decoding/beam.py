@@ -8,13 +8,15 @@ search.
 A row stops when no live hypothesis can do better than what it has found, and never earlier. A
 log-probability only falls, so a live hypothesis of log-probability l that may grow to n tokens
 ends with a score of at most l / lp(n), for the n from its length to the limit that makes this
-largest.
+largest. A coverage penalty changes nothing of that: each of its terms is β ≥ 0 times the logarithm
+of at most 1, so that it only lowers a score. It ranks what has ended; the live ones of a row, all
+of one length, are kept by their log-probability.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -25,9 +27,11 @@ from headgate.errors import HeadgateError
 from .protocol import (
     Decoder,
     Hypothesis,
+    Penalties,
     Rows,
     State,
     check_log_probabilities,
+    coverage_penalty,
     length_norm,
     likeliest,
 )
@@ -40,8 +44,8 @@ def beam(
     rows: Rows,
     *,
     width: int = 5,
-    length_penalty: float = 1.0,
     n_best: int = 1,
+    penalties: Penalties = Penalties(),  # noqa: B008 - frozen
 ) -> list[list[Hypothesis]]:
     """Search for the hypotheses of the highest score, each row for itself.
 
@@ -52,22 +56,23 @@ def beam(
         state: its state before the first step, one row for each of ``rows``.
         rows: the rows to decode, with their marks and limits.
         width: how many continuations a row keeps at each step; 1 is greedy search.
-        length_penalty: α of ``length_norm``, GNMT's ((5 + |Y|) / 6)^α.
         n_best: how many hypotheses to give for a row, ``width`` at most.
+        penalties: what the score takes into account besides the log-probability.
 
     Returns:
         For each row up to ``n_best`` hypotheses: the finished ones by falling score, then, if
         they are too few, those that never finished.
 
     Raises:
-        HeadgateError: if ``width`` or ``n_best`` does not fit.
+        HeadgateError: if ``width`` or ``n_best`` does not fit, or a coverage penalty is asked of
+            a decoder without attention.
     """
     if not 1 <= n_best <= width:
         raise HeadgateError(
             f"1 <= n_best <= width is wanted, got n_best {n_best} and width {width}"
         )
     limits = rows.limits()
-    found = _Found(limits, n_best=n_best, length_penalty=length_penalty)
+    found = _Found(limits, n_best=n_best, length_penalty=penalties.length)
     live = _Live.start(rows)
     going = found.going(live, step=-1)
     while going.numel():
@@ -75,9 +80,13 @@ def beam(
         step = live.tokens.shape[1] - 1
         log_probabilities, state = decoder.step(live.tokens[:, -1], state)
         check_log_probabilities(log_probabilities, rows=live.rows.tolist(), step=step, eos=rows.eos)
-        values, tokens = likeliest(log_probabilities, count=width)
+        possible = rows.possible(log_probabilities, step)
+        values, tokens = likeliest(possible, count=width)
         found.add(live[values[:, 0] == -math.inf], finished=False)  # no token is possible
         grown = _extend(live, values, tokens, width=width)
+        if penalties.coverage:
+            looked = coverage_penalty(decoder, state, penalties.coverage)
+            grown = replace(grown, coverage=looked[grown.parents])
         ended = grown.tokens[:, -1] == rows.eos
         found.add(grown[ended], finished=True)
         live = grown[~ended]
@@ -92,16 +101,17 @@ class _Live:
     rows: Int[Tensor, "K"]
     parents: Int[Tensor, "K"]  # the row of the decoder's state that each grew from
     totals: Float[Tensor, "K"]
+    coverage: Float[Tensor, "K"]  # the penalty, 0 where there is none
     tokens: Int[Tensor, "K T"]  # from the start mark on
 
     def __getitem__(self, index: Tensor) -> _Live:
-        return _Live(self.rows[index], self.parents[index], self.totals[index], self.tokens[index])
+        return _Live(*(each[index] for each in vars(self).values()))
 
     @staticmethod
     def start(rows: Rows) -> _Live:
         every = torch.arange(rows.count, device=rows.device)
         totals = torch.zeros_like(every, dtype=torch.float64)
-        return _Live(every, every, totals, torch.full_like(every, rows.bos)[:, None])
+        return _Live(every, every, totals, totals, torch.full_like(every, rows.bos)[:, None])
 
 
 def _extend(live: _Live, values: Tensor, tokens: Tensor, *, width: int) -> _Live:
@@ -120,7 +130,7 @@ def _extend(live: _Live, values: Tensor, tokens: Tensor, *, width: int) -> _Live
     parents = owners.gather(1, places // choices)[possible]
     chosen = tokens[parents, (places % choices)[possible]]
     grown = torch.cat([live.tokens[parents], chosen[:, None]], dim=1)
-    return _Live(live.rows[parents], parents, totals[possible], grown)
+    return _Live(live.rows[parents], parents, totals[possible], live.coverage[parents], grown)
 
 
 class _Found:
@@ -137,11 +147,10 @@ class _Found:
         """Set hypotheses aside; of each row the best are kept."""
         lists = self.finished if finished else self.unfinished
         norm = length_norm(ended.tokens.shape[1] - 1, self.length_penalty)
-        for row, total, tokens in zip(
-            ended.rows.tolist(), ended.totals.tolist(), ended.tokens.tolist(), strict=True
-        ):
+        columns = (ended.rows, ended.totals, ended.coverage, ended.tokens)
+        for row, total, coverage, tokens in zip(*(each.tolist() for each in columns), strict=True):
             kept = tuple(tokens[1:-1] if finished else tokens[1:])
-            lists[row].append(Hypothesis(kept, total, total / norm, finished))
+            lists[row].append(Hypothesis(kept, total, total / norm + coverage, finished))
             lists[row].sort(key=_falling_score)
             del lists[row][self.n_best :]
 

@@ -7,8 +7,9 @@ running the decoder once over the tokens of a hypothesis.
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY, dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +21,8 @@ State = TypeVar("State")
 
 # The most by which rounding may lift a log-probability over 0, also in half precision.
 _ROUNDING = 1e-2
+# What a place of the source that no token looked at counts for: its logarithm is finite.
+_LEAST_COVERAGE = 1e-30
 
 
 @runtime_checkable
@@ -51,6 +54,47 @@ class Decoder(Protocol[State]):
         ...
 
 
+@runtime_checkable
+class Attentive(Protocol):
+    """What a decoder has besides where a search may ask how it looked at the source."""
+
+    def coverage(self, state: Any) -> Float[Tensor, "K S"] | None:
+        """Give the attention of each row so far, summed over its steps.
+
+        Args:
+            state: the state of K rows.
+
+        Returns:
+            The sums, [K, S], 1 or more where a row's source has no token; None where the decoder
+            has no attention.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """What a score takes into account besides the log-probability (Wu et al. 2016, equation 14).
+
+        s(Y, X) = log P(Y | X) / lp(Y) + cp(X, Y)
+        lp(Y) = ((5 + |Y|) / 6)^α        cp(X, Y) = β Σ_s log min(Σ_t a_{t,s}, 1)
+
+    Attributes:
+        length: α of ``length_norm``; 0 leaves the log-probability as it is, more favours longer
+            outputs.
+        coverage: β of ``coverage_penalty``, 0 or more; more favours outputs that looked at all
+            of the source.
+    """
+
+    length: float = 1.0
+    coverage: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.coverage < math.inf:
+            raise HeadgateError(
+                f"the coverage penalty is a number of 0 or more, got {self.coverage}"
+            )
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows that a search is to decode: where each starts and where it must end.
@@ -61,6 +105,9 @@ class Rows:
         eos: the end mark.
         max_length: the most tokens a row may get, the end mark among them; one number for all
             rows, or one for each, [B].
+        min_length: the fewest tokens a row may get, the end mark not among them: before so many
+            stand, the end mark is not possible, whatever its probability.
+        barred: tokens that may never come.
         device: where the decoder takes its tokens.
     """
 
@@ -69,7 +116,13 @@ class Rows:
     bos: int
     eos: int
     max_length: int | Int[Tensor, "B"]
+    min_length: int = 0
+    barred: tuple[int, ...] = ()
     device: torch.device | str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.min_length < 0:
+            raise HeadgateError(f"min_length must be 0 or more, got {self.min_length}")
 
     def limits(self) -> list[int]:
         """Give the length limit of each row, in tokens.
@@ -95,6 +148,27 @@ class Rows:
                 raise HeadgateError(f"row {row}: max_length must be 0 or more, got {limit}")
         return limits
 
+    def possible(self, log_probabilities: Float[Tensor, "K V"], step: int) -> Float[Tensor, "K V"]:
+        """Leave out what may not come.
+
+        What is left is not normalised again, so that a hypothesis keeps the log-probability that
+        the decoder gives it.
+
+        Args:
+            log_probabilities: what the decoder gave, [K, V].
+            step: the number of the step, from 0.
+
+        Returns:
+            The same, with -inf for the tokens that are barred, and for the end mark before
+            ``min_length`` tokens stand.
+        """
+        gone = [*self.barred, *([self.eos] if step < self.min_length else [])]
+        if not gone:
+            return log_probabilities
+        left = log_probabilities.clone()
+        left[:, gone] = -math.inf
+        return left
+
 
 @dataclass(frozen=True)
 class Hypothesis:
@@ -103,7 +177,8 @@ class Hypothesis:
     Attributes:
         tokens: the tokens, without the start and the end mark.
         log_probability: the sum of the log-probabilities, the end mark's among them.
-        score: what the search ranks by, the log-probability over ``length_norm``.
+        score: what the search ranks by, the log-probability over ``length_norm`` plus the
+            coverage penalty where there is one.
         finished: whether the end mark came; if not, the length limit cut the sequence off, or
             no token was possible after it.
     """
@@ -117,8 +192,7 @@ class Hypothesis:
 def length_norm(length: int, length_penalty: float) -> float:
     """Give GNMT's length normalisation, lp(Y) = ((5 + |Y|) / 6)^α.
 
-    Source: Wu et al., "Google's Neural Machine Translation System", 2016, equation 14, without
-    the coverage term.
+    Source: Wu et al., "Google's Neural Machine Translation System", 2016, equation 14.
 
     Args:
         length: |Y|, in tokens, the end mark among them.
@@ -132,6 +206,31 @@ def length_norm(length: int, length_penalty: float) -> float:
         2.0
     """
     return ((5 + length) / 6) ** length_penalty
+
+
+def coverage_penalty(decoder: Any, state: Any, weight: float) -> Float[Tensor, "K"]:
+    """Give GNMT's coverage penalty, cp(X, Y) = β Σ_s log min(Σ_t a_{t,s}, 1), of each row.
+
+    Source: Wu et al., "Google's Neural Machine Translation System", 2016, equation 14.
+
+    Args:
+        decoder: the decoder, which must be ``Attentive``.
+        state: its state of K rows.
+        weight: β.
+
+    Returns:
+        The penalty, 0 or less, [K], in float64.
+
+    Raises:
+        HeadgateError: the decoder has no attention.
+    """
+    summed = decoder.coverage(state) if isinstance(decoder, Attentive) else None
+    if summed is None:
+        raise HeadgateError(
+            f"a coverage penalty of {weight:g} was asked for, but the decoder has no attention "
+            "that it could be taken from: set it to 0, or take a decoder that attends"
+        )
+    return weight * summed.double().clamp(_LEAST_COVERAGE, 1.0).log().sum(1)
 
 
 def check_log_probabilities(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headgate.evaluation.scores import Score
+from headgate.evaluation.scores import Score, less_is_better
 
 Scores = Mapping[str, Score]
 _LEAST = 5e-5  # that four digits show
@@ -14,7 +14,7 @@ _LEAST = 5e-5  # that four digits show
 def beside(
     scores: Scores, rivals: Mapping[str, Scores]
 ) -> tuple[dict[str, Score], dict[str, dict[str, float]]]:
-    """Put the best baseline beside each score.
+    """Put the best baseline beside each score: the highest, or the lowest where less is better.
 
     Args:
         scores: the model's, by name.
@@ -32,7 +32,9 @@ def beside(
     """
     values = {name: {key: s.value for key, s in own.items()} for name, own in rivals.items()}
     best = {
-        key: max((own[key] for own in values.values() if key in own), default=score.baseline)
+        key: (min if less_is_better(key) else max)(
+            (own[key] for own in values.values() if key in own), default=score.baseline
+        )
         for key, score in scores.items()
     }
     return {key: replace(s, baseline=best[key]) for key, s in scores.items()}, values
@@ -51,7 +53,8 @@ def losses(name: str, given: Mapping[str, Score], plain: Mapping[str, Score]) ->
     """
     found = []
     for key, score in given.items():
-        before, lost = plain[key].value, plain[key].value - score.value
+        before = plain[key].value
+        lost = score.value - before if less_is_better(key) else before - score.value
         what = "nothing" if abs(lost) < _LEAST else f"{lost:.4f}"
         share = f" ({100 * lost / before:.2f} %)" if before and abs(lost) >= _LEAST else ""
         found.append(f"{name} loses {what} of {key}{share}: {score.value:.4f} for {before:.4f}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+# Of these less is better; of all others more. Of "name:part" the name counts.
+LESS_IS_BETTER = frozenset({"perplexity", "bits_per_character"})
+
 
 @dataclass(frozen=True)
 class Score:
@@ -36,3 +39,19 @@ class Score:
         value, low, high = (f"{number:.{digits}f}" for number in numbers[:3])
         beside = "" if self.baseline is None else f"; baseline {self.baseline:.{digits}f}"
         return f"{value} (95 % interval {low} to {high}{beside})"
+
+
+def less_is_better(name: str) -> bool:
+    """Tell whether less of a score is better.
+
+    Args:
+        name: the score's name, perhaps with a part after a colon.
+
+    Returns:
+        Whether it is one of ``LESS_IS_BETTER``.
+
+    Example:
+        >>> less_is_better("perplexity"), less_is_better("f1:spam")
+        (True, False)
+    """
+    return name.partition(":")[0] in LESS_IS_BETTER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -9,6 +11,36 @@ from torch import Tensor, nn
 from headgate.equations.attention import SCORES
 from headgate.errors import CellError, ShapeError, UnknownNameError
 from headgate.layers.checks import check_positive
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The encoder's states, made ready to be looked at any number of times.
+
+    Args:
+        values: encoder states, zero where the source has no step, [B, S, N].
+        projected: what the score takes of them, [B, S, N]; the same tensor where the score has
+            no matrix for them.
+        mask: True where the source has a step, [B, S]; everywhere where None.
+    """
+
+    values: Tensor
+    projected: Tensor
+    mask: Tensor | None = None
+
+    def select(self, rows: Tensor) -> Keys:
+        """Keep, repeat or reorder rows.
+
+        Args:
+            rows: which rows, [J].
+
+        Returns:
+            The keys of these rows.
+        """
+        values = self.values[rows]
+        same = self.projected is self.values
+        mask = None if self.mask is None else self.mask[rows]
+        return Keys(values, values if same else self.projected[rows], mask)
 
 
 class Attention(nn.Module):
@@ -86,6 +118,23 @@ class Attention(nn.Module):
         Raises:
             ShapeError: the source is longer than the location score reaches, or a row is empty.
         """
+        return self.attend(queries, self.prepare(keys, mask))
+
+    def prepare(
+        self, keys: Float[Tensor, "B S E"], mask: Bool[Tensor, "B S"] | None = None
+    ) -> Keys:
+        """Do once what every step that attends to a source has in common.
+
+        Args:
+            keys: encoder states, [B, S, N].
+            mask: True where the source has a step, [B, S]; everywhere where None.
+
+        Returns:
+            What ``attend`` takes.
+
+        Raises:
+            ShapeError: the source is longer than the location score reaches, or a row is empty.
+        """
         if self.max_source is not None and keys.shape[1] > self.max_source:
             raise ShapeError(
                 f"the location score reaches {self.max_source} source steps, not {keys.shape[1]}"
@@ -95,9 +144,23 @@ class Attention(nn.Module):
                 raise ShapeError("a row of the mask hides its whole source: nothing to attend to")
             # a weight of zero does not stop a NaN
             keys = keys.masked_fill(~mask[..., None], 0.0)
-        arguments = (self.query(queries), self.key(keys))
+        return Keys(keys, self.key(keys), mask)
+
+    def attend(
+        self, queries: Float[Tensor, "B L Q"], keys: Keys
+    ) -> tuple[Float[Tensor, "B L E"], Float[Tensor, "B L S"]]:
+        """Attend from every query to keys that were prepared.
+
+        Args:
+            queries: decoder states, [B, L, N].
+            keys: what ``prepare`` gave.
+
+        Returns:
+            The contexts, [B, L, N]; the weights, [B, L, S], which sum to 1 over the source.
+        """
+        arguments = (self.query(queries), keys.projected)
         scores = self.score.function(*arguments, *(() if self.v is None else (self.v,)))
-        if mask is not None:
-            scores = scores.masked_fill(~mask[:, None], float("-inf"))
+        if keys.mask is not None:
+            scores = scores.masked_fill(~keys.mask[:, None], float("-inf"))
         weights = scores.softmax(-1)
-        return weights @ keys, weights
+        return weights @ keys.values, weights

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from headgate.models.classifier import Classifier
 from headgate.models.embedding import TokenEmbedding
-from headgate.models.encoder_decoder import EncoderDecoder, Memory, build_encoder_decoder
+from headgate.models.encoder_decoder import ORDERS, EncoderDecoder, build_encoder_decoder
 from headgate.models.language_model import LanguageModel
+from headgate.models.memory import Memory
 
 __all__ = [
+    "ORDERS",
     "Classifier",
     "EncoderDecoder",
     "LanguageModel",

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headgate.data.batches import Batches, pad, restore
+from headgate.data.columns import Table
+from headgate.data.examples import Examples, read_texts
 from headgate.data.fields import LabelField, TextField
 from headgate.errors import DataError, StreamError
 from headgate.evaluation.baselines import NgramClassifier
@@ -26,7 +28,7 @@ from headgate.streaming import Stream
 from headgate.tasks import cells
 from headgate.tasks.classification import LISTED, Classification
 from headgate.tasks.classify_settings import SPELT, ClassifySettings
-from headgate.tasks.protocol import Evaluation, Examples, build_settings
+from headgate.tasks.protocol import Evaluation, build_settings, divide_rows, fine_tuned
 from headgate.tasks.token_stream import TokenStream
 from headgate.training import Plan, Validation
 
@@ -49,7 +51,7 @@ class Classify:
 
     name: ClassVar[str] = "classify"
     summary: ClassVar[str] = "text to one of several classes"
-    stratified: ClassVar[bool] = True
+    made_of: ClassVar[type] = ClassifySettings
 
     def __init__(
         self, settings: ClassifySettings, text: TextField, labels: LabelField, counts: list[int]
@@ -75,8 +77,27 @@ class Classify:
         cells.keep(settings, self.network.recurrent)
 
     @classmethod
-    def learn(cls, train: Examples, settings: dict[str, Any]) -> Classify:
+    def read(cls, table: Table, input: str, target: str | None) -> Examples:
+        """Take texts and labels; refuse a row that lacks one."""
+        if target is None:
+            raise DataError("a classifier learns from labels: name their column", path=table.path)
+        return read_texts(table, input, target)
+
+    @classmethod
+    def divide(
+        cls, examples: Examples, *, valid: float, test: float, seed: int
+    ) -> dict[str, Examples]:
+        """Divide the rows; the classes keep their shares, and equal texts stay together."""
+        shares = {"valid": valid, "test": test}
+        return divide_rows(examples, examples.inputs, examples.targets, shares=shares, seed=seed)
+
+    @classmethod
+    def learn(
+        cls, train: Examples, settings: dict[str, Any], base: Classify | None = None
+    ) -> Classify:
         """Learn vocabulary and classes, and build the network."""
+        if base is not None:
+            return cls._extended(base, train, settings)
         chosen = build_settings(ClassifySettings, settings)
         labels = LabelField.learn(train.targets)
         if len(labels) != 2 and chosen.threshold != ClassifySettings.threshold:
@@ -89,8 +110,15 @@ class Classify:
         )
         if text.unit in _LETTERS:
             chosen = build_settings(ClassifySettings, SPELT | settings)
-        counts = Counter(labels.encode(target) for target in train.targets)
-        return cls(chosen, text, labels, [counts[c] for c in range(len(labels))])
+        return cls(chosen, text, labels, _counts(labels, train.targets))
+
+    @classmethod
+    def _extended(cls, base: Classify, train: Examples, settings: dict[str, Any]) -> Classify:
+        """Go on from a saved classifier; its classes stay, also where training has none of them."""
+        chosen = build_settings(ClassifySettings, fine_tuned(base.settings, settings))
+        text, _ = base.text.extended(train.inputs)
+        labels = base.labels.extended(train.targets)
+        return cls(chosen, text, labels, _counts(labels, train.targets))
 
     @classmethod
     def restore(cls, settings: dict[str, Any], files: dict[str, str]) -> Classify:
@@ -210,9 +238,13 @@ class Classify:
         tokens = tuple(self.text.tokens(text)[: len(ids[0])])
         return Inspection(tokens, {name: value[:, :, 0].cpu() for name, value in trace.items()})
 
-    def check(self, target: str) -> None:
+    def check(self, examples: Examples) -> None:
         """Refuse a label that was not seen in training."""
-        self.labels.encode(target)
+        for row, target in enumerate(examples.targets):
+            try:
+                self.labels.encode(target)
+            except DataError as error:
+                raise examples.error(str(error), row, of="target") from error
 
     @property
     def rarer(self) -> int:
@@ -295,8 +327,15 @@ class Classify:
         return [f"{longer} texts are read to their token {limit}"] if longer else []
 
 
+def _counts(labels: LabelField, targets: Sequence[str]) -> list[int]:
+    counts = Counter(labels.encode(target) for target in targets)
+    return [counts[c] for c in range(len(labels))]
+
+
 class _Learner:
     """A classifier on its way."""
+
+    carried: tuple[Tensor, ...] = ()
 
     def __init__(self, task: Classify, train: Examples, valid: Examples, plan: Plan) -> None:
         self.task, self.network = task, task.network
@@ -307,7 +346,7 @@ class _Learner:
         lengths = [len(row) for row in self.ids]
         self.dealer = Batches(lengths, batch_size=plan.batch_size, seed=plan.seed)
         counts = torch.tensor(task.counts, dtype=torch.float32)
-        balanced = len(self.ids) / (len(counts) * counts)
+        balanced = len(self.ids) / (len(counts) * counts.clamp(min=1))
         self.weights = balanced if task.settings.class_weights == "balanced" else None
 
     def batches(self, epoch: int) -> list[list[int]]:

@@ -1,9 +1,10 @@
-"""A translator's decoder kept running: what comes next, a token at a time."""
+"""A decoder kept running over one source: what comes next, a token at a time."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 from headgate.errors import DataError, StreamError
 from headgate.models.encoder_decoder import Memory
 from headgate.streaming import Stream
+from headgate.tasks.pair_search import with_copies, words_of
 from headgate.tasks.token_stream import Token, token_id
 
 if TYPE_CHECKING:
-    from headgate.tasks.translate import Translate
+    from headgate.tasks.pairs import Pairs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,16 +44,25 @@ class NextToken:
 
 
 class DecoderStream:
-    """The decoder of a translator over one source, which is read whole before the first step.
+    """The decoder of a model over one source, which is read whole before the first step.
 
     The network is copied: what training does to it later changes nothing.
 
     Args:
-        task: the translator.
+        task: the translator, or another task from text to text.
         rewind: how many steps can be taken back.
+
+    Raises:
+        StreamError: what the decoder saw at one step goes into the next.
     """
 
-    def __init__(self, task: Translate, *, rewind: int = 0) -> None:
+    def __init__(self, task: Pairs, *, rewind: int = 0) -> None:
+        order = task.settings.order
+        if order != "luong":
+            raise StreamError(
+                f"a decoder in the order {order!r} takes what it looked at into its layers, which "
+                "makes it no chain of layers: train with order=luong to stream, or use predict"
+            )
         self.task, self.network = task, copy.deepcopy(task.network).eval()
         self.stream = Stream(self.network.target, self.network.decoder, rewind=rewind)
         self._own = f"{self.stream.identity} {_digest(self.network)}"
@@ -148,15 +159,31 @@ class DecoderStream:
             return
         self.begin(line)
         target, ids, said = self.task.target, list[int](), ""
+        places, words = list[int](), words_of(line)
         following = self.step()
-        while following.id != target.eos and len(ids) <= self.task.length:
-            ids.append(following.id)
-            whole = target.decode(ids)
+        most = max(self.task.kept.length, self.task.settings.min_length) + 1
+        while len(ids) < most:
+            token = self._likeliest(following, len(ids))
+            if token == target.eos:
+                break
+            ids.append(token)
+            looked = following.attention
+            places.append(0 if looked is None else int(looked.argmax()))
+            copies = self.task.copies and len(words) > max(places)
+            whole = with_copies(target, ids, words, places) if copies else target.decode(ids)
             # of a character in bytes the last ones are still to come
             if whole.startswith(said) and not whole.endswith("\N{REPLACEMENT CHARACTER}"):
                 yield whole[len(said) :]
                 said = whole
-            following = self.step(following.id)
+            following = self.step(token)
+
+    def _likeliest(self, following: NextToken, count: int) -> int:
+        """The token that greedy search takes after so many."""
+        expected, target = following.log_probabilities.clone(), self.task.target
+        expected[[target.pad, target.bos]] = -math.inf
+        if count < self.task.settings.min_length:
+            expected[target.eos] = -math.inf
+        return int(expected.argmax())
 
     @property
     def state(self) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import UnionType
 from typing import (
     Any,
@@ -17,28 +17,15 @@ from typing import (
     runtime_checkable,
 )
 
+from headgate.data.columns import Table
+from headgate.data.examples import Examples
+from headgate.data.splits import split
 from headgate.errors import HeadgateError, UnknownNameError
 from headgate.evaluation.scores import Score
 from headgate.inspection.trace import Inspection
 from headgate.training import Learner, Plan
 
 Settings = TypeVar("Settings")
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Rows to learn from or to be judged on.
-
-    Args:
-        inputs: the texts.
-        targets: what is wanted for each.
-    """
-
-    inputs: list[str]
-    targets: list[str]
-
-    def __len__(self) -> int:
-        return len(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -101,13 +88,12 @@ class Task(Protocol):
     """A kind of data with its model, loss, scores and baselines.
 
     ``learn`` reads the training part and builds an untrained network; ``restore`` rebuilds it
-    from what ``saved_settings`` and ``files`` gave. ``stratified`` says whether a split keeps the
-    targets' shares.
+    from what ``saved_settings`` and ``files`` gave. ``made_of`` is the dataclass of its settings.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    stratified: ClassVar[bool]
+    made_of: ClassVar[type]
 
     @property
     def settings(self) -> Any:
@@ -120,8 +106,24 @@ class Task(Protocol):
         ...
 
     @classmethod
-    def learn(cls, train: Examples, settings: dict[str, Any]) -> Task:
-        """Learn the vocabularies and build the network."""
+    def read(cls, table: Table, input: str, target: str | None) -> Examples:
+        """Take the columns, and refuse a row that the task cannot use."""
+        ...
+
+    @classmethod
+    def divide(
+        cls, examples: Examples, *, valid: float, test: float, seed: int
+    ) -> dict[str, Examples]:
+        """Divide rows into "train", "valid" and "test", with nothing of one side on another."""
+        ...
+
+    @classmethod
+    def learn(cls, train: Examples, settings: dict[str, Any], base: Any = None) -> Task:
+        """Learn the vocabularies and build the network.
+
+        With a task to go on from, its settings are the defaults and its vocabularies are
+        extended: every id keeps its number, and new ones follow.
+        """
         ...
 
     @classmethod
@@ -162,7 +164,7 @@ class Task(Protocol):
         """
         ...
 
-    def predict(self, inputs: Sequence[str]) -> list[Any]:
+    def predict(self, inputs: Sequence[Any]) -> list[Any]:
         """Answer inputs."""
         ...
 
@@ -176,8 +178,8 @@ class Task(Protocol):
         """Show the gates, and where the model looked if it looks."""
         ...
 
-    def check(self, target: str) -> None:
-        """Refuse a target that the model cannot be judged by, such as an unseen label."""
+    def check(self, examples: Examples) -> None:
+        """Refuse a row that the model cannot be judged by, such as one of an unseen label."""
         ...
 
 
@@ -228,3 +230,56 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, (int, float) if hint is float else hint)
+
+
+def divide_rows(
+    examples: Examples,
+    keys: Sequence[str],
+    labels: Sequence[str] | None = None,
+    *,
+    shares: dict[str, float],
+    seed: int,
+) -> dict[str, Examples]:
+    """Divide rows by chance, with rows of equal keys on one side.
+
+    Args:
+        examples: the rows.
+        keys: what must not stand on two sides, one a row.
+        labels: the classes whose shares are kept, one a row; None where there are none.
+        shares: of the rows for "valid" and "test".
+        seed: the seed of the shuffle.
+
+    Returns:
+        The parts by name.
+    """
+    found = split(keys, labels, seed=seed, **shares)
+    return {name: examples.take(getattr(found, name)) for name in ("train", "valid", "test")}
+
+
+# What fixes the shapes and the reading of a saved model, so that its weights still fit.
+_FIXED = ("cell", "options", "program", "unit", "lowercase", "vocabulary_size", "bidirectional")
+
+
+def fine_tuned(base: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Give the settings of a model that goes on from a saved one.
+
+    Args:
+        base: the settings of the saved model.
+        given: values by name.
+
+    Returns:
+        Every setting; what was given comes first.
+
+    Raises:
+        UnknownNameError: the task has no such setting.
+        HeadgateError: a setting was given that fixes what the saved weights are of.
+    """
+    check_settings(type(base), given)
+    own = asdict(base)
+    for name, value in given.items():
+        if (name in _FIXED or name.endswith(("_size", "_layers"))) and value != own[name]:
+            raise HeadgateError(
+                f"{name} is {own[name]!r} in the saved model, whose weights are of that, and "
+                f"{value!r} came: leave it out, or train anew"
+            )
+    return own | given

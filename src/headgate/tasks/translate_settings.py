@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from headgate.layers.checks import check_positive, check_probability
+from headgate.tasks.pair_settings import PairSettings
 
 
-@dataclass
-class TranslateSettings:
+@dataclass(kw_only=True)
+class TranslateSettings(PairSettings):
     """What a translator is made of.
 
     Args:
@@ -19,33 +18,29 @@ class TranslateSettings:
         embedding_size: features of a token.
         num_layers: recurrent layers of each.
         attention: a key of ``SCORES``, or None for the plain encoder-decoder.
+        order: when the decoder looks at the source: "luong" after its step, which
+            trains fastest; "input_feeding" also tells the next step what it saw; "bahdanau"
+            looks before it steps.
         dropout: of token vectors, between layers and before the output layer.
         label_smoothing: the share of a target's probability that is spread over the vocabulary.
         unit: what a token is: "auto", "subword", "word", "character" or "byte".
-        vocabulary_size: tokens of each side at most; where it is not named also no more than a
-            third of the pairs, but at least 500.
+        shared: whether both sides have one vocabulary and one embedding; "auto" where nearly all
+            characters of each side stand on the other.
+        vocabulary_size: tokens of a vocabulary at most; where it is not named also no more than
+            a third of the pairs, but at least 500.
+        copy_unknown: whether an unknown word of a translation is replaced by the word of
+            the source that it looked at most; of a vocabulary of words, with attention.
         longest: tokens of a text that are read; the rest is cut off.
         beam_width: hypotheses kept in a search; 1 is greedy.
         length_penalty: the exponent of the length in a hypothesis's score (Wu et al. 2016).
+        coverage_penalty: how much a hypothesis loses that has not looked at all of
+            the source (Wu et al. 2016); 0 leaves it out.
+        min_length: tokens that a translation has at least.
         program: the cell itself where it is a user's own, for a saved model.
     """
 
-    cell: str = "lstm"
-    options: dict[str, Any] = field(default_factory=dict)
     hidden_size: int = 256
     embedding_size: int = 256
-    num_layers: int = 1
-    attention: str | None = "general"
     dropout: float = 0.2
-    label_smoothing: float = 0.1
-    unit: str = "auto"
+    shared: bool | str = False
     vocabulary_size: int = 4000
-    longest: int = 200
-    beam_width: int = 5
-    length_penalty: float = 1.0
-    program: str | None = None
-
-    def __post_init__(self) -> None:
-        check_positive(vocabulary_size=self.vocabulary_size, longest=self.longest)
-        check_positive(embedding_size=self.embedding_size, beam_width=self.beam_width)
-        check_probability(label_smoothing=self.label_smoothing)

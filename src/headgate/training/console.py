@@ -24,6 +24,14 @@ class Console:
         self._moving = self._stream.isatty()
         self._shown = -1.0
 
+    def resumed(self, moment: Moment) -> None:
+        """Say where the training goes on.
+
+        Args:
+            moment: where it stood.
+        """
+        self._line(f"goes on from its checkpoint: epoch {moment.epoch}, step {moment.step}")
+
     def step(self, moment: Moment) -> None:
         """Move the line, ten times a second at most.
 

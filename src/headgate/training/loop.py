@@ -14,11 +14,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from headgate.errors import TrainingError
+from headgate.training import checkpoints
+from headgate.training.checkpoints import Keeper
 from headgate.training.interrupts import interrupts
 from headgate.training.plan import Plan
 from headgate.training.protocol import Learner, Moment, Reporter, Validation
 
-_INTERRUPTED = "interrupted"
+INTERRUPTED = "interrupted"
+_SAVING = 0.02  # of the time at most goes to checkpoints
 _FEWEST = 20  # steps between validations: on a tiny data set an epoch is too short to judge by
 
 
@@ -37,16 +40,26 @@ class History:
     reason: str = ""
 
 
-def fit(learner: Learner, plan: Plan, reporters: Sequence[Reporter] = ()) -> History:
+def fit(
+    learner: Learner,
+    plan: Plan,
+    reporters: Sequence[Reporter] = (),
+    keeper: Keeper | None = None,
+) -> History:
     """Train a network and leave in it the weights of the best validation.
 
     An interrupt (Ctrl-C) ends the training after the step it falls into, like any other limit: the
     best weights are kept. A second one does not wait for that step.
 
+    Where a checkpoint is kept, the training goes on from it, and ends with the weights, to the bit,
+    with which it would have ended undisturbed: its limits may be epochs, the machine and the
+    number of threads the same. The learner's chance comes from torch's default generators.
+
     Args:
         learner: the task; its network is trained in place.
         plan: the limits and rates.
         reporters: who hears of every step.
+        keeper: where checkpoints are kept; none are where None.
 
     Returns:
         What happened.
@@ -54,12 +67,19 @@ def fit(learner: Learner, plan: Plan, reporters: Sequence[Reporter] = ()) -> His
     Raises:
         TrainingError: the loss was not finite before the first validation, or no validation was.
     """
-    return _Run(learner, plan, reporters).go()
+    return _Run(learner, plan, reporters, keeper).go()
 
 
 class _Run:
-    def __init__(self, learner: Learner, plan: Plan, reporters: Sequence[Reporter]) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        plan: Plan,
+        reporters: Sequence[Reporter],
+        keeper: Keeper | None,
+    ) -> None:
         self.learner, self.plan, self.reporters = learner, plan, reporters
+        self.keeper = keeper
         self.network = learner.network
         matrices = [p for p in self.network.parameters() if p.dim() > 1]
         vectors = [p for p in self.network.parameters() if p.dim() <= 1]
@@ -73,16 +93,22 @@ class _Run:
         )
         self.history = History()
         self.kept: tuple[float, dict[str, Any]] | None = None
-        self.step, self.epoch, self.steps = 0, 0, 1
+        self.step, self.epoch, self.steps = 0, 1, 1
+        self.place = 0  # of the next batch in its epoch
+        self.carried: tuple[torch.Tensor, ...] | None = None  # of a checkpoint
+        self.saved, self.costs = 0.0, 0.0  # seconds: when, and how long it took
         self.loss, self.validated, self.improved = math.nan, 0, 0
         self.start = time.monotonic()
 
     def go(self) -> History:
+        self.resume()
         try:
             with interrupts() as self.interrupted:
-                self.history.reason = self.run()
+                if not self.history.reason:
+                    self.history.reason = self.run()
+                    self.save()
         except KeyboardInterrupt:
-            self.history.reason = _INTERRUPTED
+            self.history.reason = INTERRUPTED
         if self.kept is None:
             self.validate()
         assert self.kept is not None
@@ -114,21 +140,24 @@ class _Run:
                 if self.since_best() >= self.plan.patience:
                     return f"no better score in {self.plan.patience} validations"
             if self.interrupted.is_set():
-                return _INTERRUPTED
+                return INTERRUPTED
             if over:
                 break
+            self.save_at_times()
         ended = self.plan.minutes and self.seconds() >= 60 * self.plan.minutes
         return f"{self.plan.minutes:g} minutes" if ended else f"{self.plan.epochs} epochs"
 
     def stream(self) -> Iterator[Any]:
-        for epoch in range(1, self.plan.epochs + 1):
+        for epoch in range(self.epoch, self.plan.epochs + 1):
             self.epoch = epoch
             batches = self.learner.batches(self.epoch)
+            self.take_up()
             self.steps = max(1, len(batches))
             self.interval = min(max(self.steps, _FEWEST), self.plan.validate_every)
-            for batch in batches:
-                self.step += 1
-                yield batch
+            for place in range(self.place, len(batches)):
+                self.step, self.place = self.step + 1, place + 1
+                yield batches[place]
+            self.place = 0
 
     def update(self, batch: Any) -> float:
         for group in self.optimizer.param_groups:
@@ -182,6 +211,63 @@ class _Run:
         for reporter in self.reporters:
             reporter.validation(moment, found, best=best)
 
+    def save_at_times(self) -> None:
+        """Keep a checkpoint, rarely enough that it costs next to nothing."""
+        every = self.plan.save_every and max(self.plan.save_every, self.costs / _SAVING)
+        if self.seconds() - self.saved >= every:
+            self.save()
+
+    def save(self) -> None:
+        if self.keeper is None:
+            return
+        began = self.seconds()
+        score, best = self.kept or (None, {})
+        tensors = {
+            **checkpoints.under("network", self.network.state_dict()),
+            **checkpoints.under("average", self.average.state_dict()),
+            **checkpoints.under("optimizer", checkpoints.optimizer_tensors(self.optimizer)),
+            **checkpoints.under("best", best),
+            **checkpoints.under("chance", checkpoints.chance()),
+            **checkpoints.under("carried", checkpoints.carried_tensors(self.learner.carried)),
+        }
+        reason = "" if self.history.reason == INTERRUPTED else self.history.reason
+        numbers = {name: getattr(self, name) for name in _NUMBERS} | {
+            "score": score,
+            "elapsed": began,
+            "history": {"rows": self.history.rows, "best": self.history.best, "reason": reason},
+        }
+        self.keeper.keep(tensors, numbers)
+        self.saved = self.seconds()
+        self.costs = self.saved - began
+
+    def resume(self) -> None:
+        """Go on from a checkpoint, where there is one."""
+        found = None if self.keeper is None else self.keeper.kept()
+        if found is None:
+            return
+        tensors, numbers = found
+        self.network.load_state_dict(checkpoints.of("network", tensors))
+        self.average.load_state_dict(checkpoints.of("average", tensors))
+        checkpoints.restore_optimizer(self.optimizer, checkpoints.of("optimizer", tensors))
+        if numbers["score"] is not None:
+            self.kept = (numbers["score"], checkpoints.of("best", tensors))
+        for name in _NUMBERS:
+            setattr(self, name, numbers[name])
+        self.history = History(**numbers["history"])
+        self.start -= numbers["elapsed"]
+        self.saved = numbers["elapsed"]
+        self.chance = checkpoints.of("chance", tensors)
+        carried = checkpoints.of("carried", tensors)
+        self.carried = checkpoints.restore_carried(carried, self.network)
+        for reporter in self.reporters:
+            reporter.resumed(self.moment())
+
+    def take_up(self) -> None:
+        """Once the first epoch is dealt: what goes from batch to batch, and the state of chance."""
+        if self.carried is not None:
+            self.learner.carried, self.carried = self.carried, None
+            checkpoints.restore_chance(self.chance)
+
     def since_best(self) -> int:
         return len(self.history.rows) - self.improved
 
@@ -193,6 +279,10 @@ class _Run:
                 f"{self.plan.learning_rate} may help, or look for NaN in the data"
             )
         return f"{where}: the best weights before it are kept"
+
+
+# what a checkpoint has of a run beside its tensors
+_NUMBERS = ("step", "epoch", "place", "steps", "loss", "validated", "improved")
 
 
 def _row(moment: Moment, validation: Validation) -> dict[str, float]:

@@ -27,6 +27,8 @@ class Plan:
             holds on to its past at each step (Polyak & Juditsky 1992); 0 keeps the weights.
         patience: validations without a better score before the training stops.
         validate_every: steps between validations where an epoch is longer.
+        save_every: seconds between checkpoints, of a run that has a directory; more where writing
+            them would take more than a fiftieth of the time; 0 writes one after every step.
         seed: of the weights, the batches and the dropout.
         threads: of the processor; where None one for a small network, else torch's.
     """
@@ -41,15 +43,15 @@ class Plan:
     average: float = 0.98
     patience: int = 5
     validate_every: int = 1000
+    save_every: float = 60.0
     seed: int = 42
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "validate_every"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is at least 1, not {getattr(self, name)}")
-        if self.threads is not None and self.threads < 1:
-            raise TrainingError(f"threads is at least 1, not {self.threads}")
+        for name in ("epochs", "batch_size", "patience", "validate_every", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise TrainingError(f"{name} is at least 1, not {value}")
         if self.minutes is not None and not self.minutes > 0:
             raise TrainingError(f"minutes is more than 0, not {self.minutes}")
         if not 0 < self.learning_rate <= _HIGHEST_RATE:
@@ -62,7 +64,6 @@ class Plan:
             raise TrainingError(f"average is from 0 to below 1, not {self.average}")
         if not self.clip > 0:
             raise TrainingError(f"clip is more than 0, not {self.clip}")
-        if self.weight_decay < 0 or self.warmup < 0:
-            raise TrainingError(
-                f"weight_decay and warmup are 0 or more, not {self.weight_decay}, {self.warmup}"
-            )
+        for name in ("weight_decay", "warmup", "save_every"):
+            if not getattr(self, name) >= 0:
+                raise TrainingError(f"{name} is 0 or more, not {getattr(self, name)}")

@@ -26,12 +26,18 @@ class Validation:
 
 @runtime_checkable
 class Learner(Protocol):
-    """A task on its way: a network, its batches, its loss, its validation."""
+    """A task on its way: a network, its batches, its loss, its validation.
+
+    ``carried`` is what goes from batch to batch, such as the state of a text that is read in
+    pieces; () where nothing does. Chance comes from torch's default generators in ``loss``, and
+    from generators of its own elsewhere.
+    """
 
     network: nn.Module
+    carried: tuple[Tensor, ...]
 
     def batches(self, epoch: int) -> Sequence[Any]:
-        """Give the batches of an epoch, the same for the same number."""
+        """Begin an epoch: give its batches, the same for the same number."""
         ...
 
     def loss(self, batch: Any) -> Tensor:
@@ -70,6 +76,10 @@ class Moment:
 @runtime_checkable
 class Reporter(Protocol):
     """Whoever wants to know: a terminal, a file, or nobody."""
+
+    def resumed(self, moment: Moment) -> None:
+        """Hear that the training goes on from a checkpoint."""
+        ...
 
     def step(self, moment: Moment) -> None:
         """Hear of a step."""

@@ -28,6 +28,9 @@ class _TensorBoard:
 
         self._writer = SummaryWriter(str(place))
 
+    def resumed(self, moment: Moment) -> None:
+        """Its files go on by themselves."""
+
     def step(self, moment: Moment) -> None:
         self._writer.add_scalar("train_loss", moment.loss, moment.step)
 

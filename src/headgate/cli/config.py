@@ -1,0 +1,79 @@
+"""headgate config: the run that train would do, as a file of YAML with every default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from headgate.cli.files import name_of
+from headgate.cli.options import Encoding, Quoting, Set, settings, share_or_file
+from headgate.cli.train import (
+    Cell,
+    Data,
+    Epochs,
+    From,
+    Input,
+    Minutes,
+    Out,
+    Seed,
+    Target,
+    Task,
+    Test,
+    Valid,
+    Vectors,
+)
+from headgate.errors import DataError
+
+_HEAD = (
+    "A run of headgate: headgate train --config FILE. What the command line gives goes before what "
+    "stands here, and a key that is left out has its default."
+)
+_HEADINGS = {"cell": "The model", "epochs": "The training"}
+_OUT = "a new directory for the model."
+_BASE = "a saved model to go on from."
+
+
+def config(  # noqa: PLR0913  (a command's options are its arguments)
+    data: Data,
+    *,
+    input: Input = None,
+    target: Target = None,
+    out: Out = None,
+    base: From = None,
+    task: Task = None,
+    cell: Cell = None,
+    vectors: Vectors = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    seed: Seed = None,
+    valid: Valid = None,
+    test: Test = None,
+    encoding: Encoding = None,
+    quoting: Quoting = None,
+    set: Set = None,
+) -> None:
+    """Print the run that train would do, with every default and what it means."""
+    given: dict[str, Any] = {"input": input, "target": target, "base": base, "task": task}
+    given |= {"cell": cell and name_of(cell), "vectors": vectors, "epochs": epochs}
+    given |= {"minutes": minutes, "seed": seed, "encoding": encoding, "quoting": quoting}
+    given |= {"valid": valid and share_or_file(valid), "test": test and share_or_file(test)}
+    others = settings(set)
+    taken = [name for name in others if name in given or name in ("data", "out")]
+    if taken:
+        raise DataError(f"{taken[0]} is not for --set: the command takes it itself")
+    chosen = {name: value for name, value in given.items() if value is not None}
+
+    from headgate.data.run_file import write_run
+    from headgate.model import configured
+
+    found = configured(data, say=_aside, **chosen, **others)
+    entries = {"data": found.pop("data")}
+    entries |= {} if out is None else {"out": (out, _OUT)}
+    entries |= {} if base is None else {"base": (base, _BASE)}
+    typer.echo(write_run(entries | found, head=_HEAD, headings=_HEADINGS), nl=False)
+
+
+def _aside(line: str) -> None:
+    """Say what is decided beside the file, which goes to the standard output."""
+    typer.echo(line, err=True)

@@ -1,0 +1,107 @@
+"""Rows to learn from or to be judged on, each with the place in a file that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from headgate.data.columns import Cell, Table, shown
+from headgate.errors import DataError
+
+Side = Literal["input", "target"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows to learn from or to be judged on.
+
+    Args:
+        inputs: what is read, one a row: texts, or sequences of words.
+        targets: what is wanted for each; empty where a task has no targets.
+        table: where the rows came from, or None.
+        rows: the rows of the table, counted from 0; as they come where empty.
+        columns: of the table, those of the inputs and of the targets.
+    """
+
+    inputs: Sequence[Any]
+    targets: Sequence[Any] = ()
+    table: Table | None = None
+    rows: Sequence[int] = ()
+    columns: tuple[str, str | None] = ("1", None)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: Sequence[int]) -> Examples:
+        """Keep some rows.
+
+        Args:
+            rows: which, counted from 0.
+
+        Returns:
+            The examples of these rows.
+        """
+        targets = [self.targets[row] for row in rows] if len(self.targets) else ()
+        numbers = [self.rows[row] for row in rows] if len(self.rows) else list(rows)
+        return replace(
+            self, inputs=[self.inputs[row] for row in rows], targets=targets, rows=numbers
+        )
+
+    def error(self, message: str, row: int, *, of: Side = "input") -> DataError:
+        """Build an error that names the place in the file of a row.
+
+        Args:
+            message: what was wanted, what came, what to do.
+            row: of the examples, counted from 0.
+            of: which of its sides is meant.
+
+        Returns:
+            The error, to be raised.
+        """
+        if self.table is None:
+            return DataError(message, row=row + 1)
+        number = self.rows[row] if len(self.rows) else row
+        return self.table.error(message, row=number, column=self.columns[of == "target"])
+
+
+def read_texts(table: Table, input: str, target: str | None) -> Examples:
+    """Take one or two columns of texts, and refuse a row that lacks one.
+
+    Args:
+        table: the rows.
+        input: the column of the inputs, by name or number.
+        target: the column of the targets, or None.
+
+    Returns:
+        The examples.
+
+    Raises:
+        DataError: there is no such column; a cell is empty, or is a sequence; the message has the
+            row.
+    """
+    texts = {side: _texts(table, name, side) for side, name in _named(input, target)}
+    return Examples(texts["input"], texts.get("target", ()), table, columns=(input, target))
+
+
+def _named(input: str, target: str | None) -> list[tuple[Side, str]]:
+    return [("input", input), *([] if target is None else [("target", target)])]
+
+
+def _texts(table: Table, name: str, side: Side) -> list[str]:
+    cells = table.column(name)
+    for row, cell in enumerate(cells):
+        problem = _problem(cell, side)
+        if problem:
+            raise table.error(problem, row=row, column=name)
+    return cells  # type: ignore[return-value]
+
+
+def _problem(cell: Cell, side: Side) -> str:
+    if not isinstance(cell, str):
+        return f"a text was wanted as the {side}, and a sequence of {len(cell)} came: {_some(cell)}"
+    return "" if cell.strip() else f"the {side} is empty: fill it in, or take the row out"
+
+
+def _some(cell: Sequence[str]) -> str:
+    return shown(" ".join(cell))

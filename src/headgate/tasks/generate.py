@@ -1,0 +1,333 @@
+"""Text that goes on: a language model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from headgate.data.columns import Table
+from headgate.data.examples import Examples, read_texts
+from headgate.data.fields import TextField
+from headgate.decoding.sampling import Sampling
+from headgate.errors import DataError, ModelDirectoryError
+from headgate.inspection.trace import Inspection
+from headgate.layers import Recurrent
+from headgate.models import LanguageModel, TokenEmbedding
+from headgate.models.adaptive import places_by_frequency
+from headgate.tasks import cells
+from headgate.tasks.continuation import check_length, complete_texts, continue_text
+from headgate.tasks.generate_data import cut_document, learn_field, tokens_for
+from headgate.tasks.generate_judge import judge
+from headgate.tasks.generate_learner import GenerateLearner, Window, resets_of
+from headgate.tasks.generate_settings import GenerateSettings
+from headgate.tasks.protocol import Evaluation, build_settings, divide_rows, fine_tuned
+from headgate.tasks.running_text import RunningText
+from headgate.tasks.text_stream import TextStream
+from headgate.training import Plan
+
+_LENGTH = 200  # tokens of a continuation
+_AT_ONCE = 64
+_FIXED = ("tie", "cutoffs")
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How a text goes on.
+
+    Args:
+        text: what comes after it.
+    """
+
+    text: str
+
+    def row(self) -> dict[str, str]:
+        """Give the answer as columns of a table.
+
+        Returns:
+            The text.
+        """
+        return {"prediction": self.text}
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Generate:
+    """The task.
+
+    Args:
+        settings: what the language model is made of; ``cutoffs`` as the vocabulary has them.
+        field: text to ids.
+        rows: whether it learned from several texts, in place of one document.
+        counts: how often each id occurs in training.
+        places: the place of each id in an adaptive softmax; by the counts where None.
+    """
+
+    name: ClassVar[str] = "generate"
+    summary: ClassVar[str] = "text that goes on"
+    made_of: ClassVar[type] = GenerateSettings
+    sampling: ClassVar[type[Sampling]] = Sampling  # for who asks the task and knows nothing else
+
+    def __init__(
+        self,
+        settings: GenerateSettings,
+        field: TextField,
+        *,
+        rows: bool,
+        counts: Sequence[int],
+        places: Sequence[int] | None = None,
+    ) -> None:
+        self.settings, self.field, self.rows = settings, field, rows
+        self.text, self.counts = RunningText(field, rows=rows), torch.tensor(counts)
+        self.places = places_by_frequency(self.counts) if places is None else torch.tensor(places)
+        self.network = LanguageModel(
+            TokenEmbedding(len(field), settings.embedding_size),
+            Recurrent(
+                input_size=settings.embedding_size,
+                hidden_size=settings.hidden_size,
+                **cells.layer_arguments(settings),
+            ),
+            tie=settings.tie,
+            dropout=settings.dropout,
+            cutoffs=settings.ends(len(field)),
+            places=self.places,
+        )
+        cells.keep(settings, self.network.recurrent)
+
+    @classmethod
+    def read(cls, table: Table, input: str, target: str | None) -> Examples:
+        """Take a column of texts; refuse a row that lacks one."""
+        if target is not None:
+            raise DataError(
+                f"a language model reads one column, and {target!r} came as its target: leave the "
+                "target out",
+                path=table.path,
+            )
+        return read_texts(table, input, None)
+
+    @classmethod
+    def divide(
+        cls, examples: Examples, *, valid: float, test: float, seed: int
+    ) -> dict[str, Examples]:
+        """Divide the rows by chance; or a document in its order, the test last."""
+        if len(examples) == 1:
+            return cut_document(examples, valid=valid, test=test)
+        shares = {"valid": valid, "test": test}
+        return divide_rows(examples, examples.inputs, shares=shares, seed=seed)
+
+    @classmethod
+    def learn(
+        cls, train: Examples, settings: dict[str, Any], base: Generate | None = None
+    ) -> Generate:
+        """Learn the vocabulary and build the network."""
+        if base is not None:
+            return cls._extended(base, train, settings)
+        chosen = build_settings(GenerateSettings, settings)
+        rows = len(train) > 1
+        field = learn_field(train.inputs, chosen)
+        chosen = replace(chosen, cutoffs=chosen.ends(len(field)))
+        return cls(chosen, field, rows=rows, counts=_counts(field, train.inputs, rows=rows))
+
+    @classmethod
+    def _extended(cls, base: Generate, train: Examples, settings: dict[str, Any]) -> Generate:
+        """Go on from a saved model; new ids come last, also among the places by frequency."""
+        own = {name: getattr(base.settings, name) for name in _FIXED}
+        changed = [name for name in _FIXED if name in settings and settings[name] != own[name]]
+        if changed:
+            raise DataError(
+                f"{changed[0]} is {own[changed[0]]!r} in the saved model, whose weights are of "
+                "that: leave it out, or train anew"
+            )
+        chosen = build_settings(GenerateSettings, fine_tuned(base.settings, settings))
+        field, _ = base.field.extended(train.inputs)
+        places = [*base.places.tolist(), *range(len(base.field), len(field))]
+        counts = _counts(field, train.inputs, rows=base.rows)
+        return cls(chosen, field, rows=base.rows, counts=counts, places=places)
+
+    @classmethod
+    def restore(cls, settings: dict[str, Any], files: dict[str, str]) -> Generate:
+        """Rebuild a saved task, with weights still to load."""
+        kept = dict(settings)
+        rows = kept.pop("rows")
+        field = TextField.from_json(files["tokenizer.json"])
+        numbers = json.loads(files["counts.json"])
+        for name in ("counts", "places"):
+            if len(numbers[name]) != len(field):
+                raise ModelDirectoryError(
+                    f"counts.json has {len(numbers[name])} {name} for a vocabulary of {len(field)}"
+                )
+        return cls(build_settings(GenerateSettings, kept), field, rows=rows, **numbers)
+
+    def plan(self, train: Examples) -> Plan:
+        """Give sound limits: what a core can learn in about ten minutes, in 200 passes at most."""
+        wanted = tokens_for(self.network)
+        tokens = max(1, int(self.counts.sum()))
+        return Plan(
+            epochs=max(1, min(200, round(wanted / tokens))),
+            batch_size=32,
+            learning_rate=5e-3,
+            average=0.99,
+        )
+
+    def saved_settings(self) -> dict[str, Any]:
+        """Give the settings that ``restore`` takes."""
+        return asdict(self.settings) | {"rows": self.rows}
+
+    def files(self) -> dict[str, str]:
+        """Give the vocabulary, and how often each token occurs, as files."""
+        numbers = {"counts": self.counts.tolist(), "places": self.places.tolist()}
+        return {"tokenizer.json": self.field.to_json(), "counts.json": json.dumps(numbers)}
+
+    def notes(self) -> list[str]:
+        """Say what was decided from the data."""
+        total = int(self.counts.sum())
+        kind = "texts, each by itself" if self.rows else "one running text"
+        ends = self.settings.ends(len(self.field))
+        return [
+            f"{kind}: {total:,} {self.field.unit}s, a vocabulary of {len(self.field):,}",
+            *([] if ends is None else [f"adaptive softmax, whose groups end at {ends}"]),
+        ]
+
+    def learner(self, train: Examples, valid: Examples, plan: Plan) -> GenerateLearner:
+        """Give what the loop trains."""
+        texts = [self.text.encode([each]) for each in train.inputs]
+        return GenerateLearner(self, texts, self.text.encode(valid.inputs), plan)
+
+    def finish(self, valid: Examples) -> None:
+        """Choose nothing: a language model has no threshold."""
+
+    def check(self, examples: Examples) -> None:
+        """Refuse nothing: what is unknown has its price in the score."""
+
+    def evaluate(
+        self, examples: Examples, train: Examples | None, *, quantize: str | None = None
+    ) -> Evaluation:
+        """Judge the model beside what counts alone know of the text."""
+        return judge(self, examples, train, quantize=quantize)
+
+    def read_window(
+        self, network: LanguageModel, window: Window, carried: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Read some steps of every column.
+
+        Args:
+            network: the language model.
+            window: the steps.
+            carried: the states that the window before left; empty at the beginning.
+
+        Returns:
+            The nats of each token, [T, B], and the states after them.
+        """
+        device = next(network.parameters()).device
+        ids, targets = window.ids.to(device), window.targets.to(device)
+        resets = resets_of(window, self.text.end)
+        state = None if not carried else carried[0] if len(carried) == 1 else carried
+        nats, last = network.nats(
+            ids, targets, state, resets=None if resets is None else resets.to(device)
+        )
+        return nats, (last,) if isinstance(last, Tensor) else last
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int = _LENGTH,
+        sampling: Sampling | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """Go on from a text.
+
+        Args:
+            prompt: the beginning; it may be empty.
+            length: tokens at most.
+            sampling: how each is chosen; ``Sampling()`` where None.
+            stop: strings that end the text, and are not given out.
+
+        Returns:
+            Pieces of text, each as soon as it is sure.
+
+        Raises:
+            DataError: the prompt has characters that are unknown; a stop string is empty.
+            ShapeError: the length is no number of tokens.
+        """
+        check_length(length, stop)
+        ids, how = self.text.prompt(prompt), sampling or Sampling()
+        network = self.network.eval()
+        return continue_text(network, self.text, ids, length=length, sampling=how, stop=stop)
+
+    def complete(
+        self,
+        prompts: Sequence[str],
+        *,
+        length: int = _LENGTH,
+        sampling: Sampling | None = None,
+        stop: Sequence[str] = (),
+    ) -> list[str]:
+        """Go on from several texts at once.
+
+        Args:
+            prompts: the beginnings.
+            length: tokens of each at most.
+            sampling: how each is chosen; row r draws with its ``seed`` + r, as ``generate`` does.
+            stop: strings that end a text, and are not given out.
+
+        Returns:
+            What comes after each.
+
+        Raises:
+            DataError: a prompt has characters that are unknown; a stop string is empty.
+            ShapeError: the length is no number of tokens.
+        """
+        check_length(length, stop)
+        ids, how = [self.text.prompt(each) for each in prompts], sampling or Sampling()
+        found = []
+        for first in range(0, len(ids), _AT_ONCE):
+            part, own = ids[first : first + _AT_ONCE], _later(how, first)
+            network = self.network.eval()
+            found += complete_texts(
+                network, self.text, part, length=length, sampling=own, stop=stop
+            )
+        return found
+
+    def predict(self, inputs: Sequence[str]) -> list[Continuation]:
+        """Go on from texts; the same texts always have the same answers."""
+        return [Continuation(each) for each in self.complete(inputs, sampling=Sampling(seed=0))]
+
+    def stream(
+        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
+    ) -> TextStream:
+        """Keep the model running over tokens; a source is read first."""
+        stream = TextStream.of(self.network, self.text, rows=rows, rewind=rewind, quantize=quantize)
+        if source is not None:
+            stream.read(source)
+        return stream
+
+    @torch.inference_mode()
+    def inspect(self, text: str) -> Inspection:
+        """Show the gates after each token, and as "surprise" the bits that it came with.
+
+        The surprise is the same in every layer.
+        """
+        network = self.network.eval()
+        ids = self.text.prompt(text)
+        read = torch.tensor([[self.text.start, *ids]], device=next(network.parameters()).device)
+        nats, _ = network.nats(read[:, :-1], read[:, 1:])
+        trace = network.recurrent(network.embedding(read), trace=True)[2]
+        gates = {name: value[:, 1:, 0].cpu() for name, value in trace.items()}
+        bits = (nats / math.log(2)).cpu().expand(network.recurrent.num_layers, -1, -1)
+        return Inspection(tuple(self.field.tokens(ids)), gates | {"surprise": bits})
+
+
+def _counts(field: TextField, texts: Sequence[str], *, rows: bool) -> list[int]:
+    ids = RunningText(field, rows=rows).encode(texts)
+    return torch.bincount(ids, minlength=len(field)).tolist()
+
+
+def _later(sampling: Sampling, row: int) -> Sampling:
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + row)

@@ -1,0 +1,154 @@
+"""A tagger kept running: a word at a time, with its tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headgate.errors import DataError
+from headgate.models.tagger import Tagger
+from headgate.streaming import Stream
+from headgate.tasks.tag_encoding import Reader
+from headgate.tasks.tagging import split_words
+
+
+class TagStream:
+    """A tagger of one direction that reads words and tags each when it comes.
+
+    It equals the tags of the whole text; what is longer than the model's ``longest`` is read in
+    pieces by ``predict``, but not by a stream.
+
+    Args:
+        stream: the layers after the words' features.
+        network: the tagger, for those features.
+        reader: the vocabularies.
+        tags: the tags' names.
+    """
+
+    def __init__(
+        self, stream: Stream, network: Tagger, reader: Reader, tags: Sequence[str]
+    ) -> None:
+        self.stream, self.network, self.reader, self.tags = stream, network, reader, tags
+
+    @property
+    def rows(self) -> int | None:
+        """The streams that step together, or None for one by itself."""
+        return self.stream.rows
+
+    @property
+    def position(self) -> int | list[int]:
+        """The words read since the beginning; of each row where there are rows."""
+        return self.stream.position
+
+    def step(self, token: str | Sequence[str]) -> Any:
+        """Read one word.
+
+        Args:
+            token: a word; where there are rows one for each.
+
+        Returns:
+            Its tag; where there are rows a list of them.
+
+        Raises:
+            DataError: it is no word, or there are not as many as rows.
+        """
+        found = self._said(self.stream.step(self._features([self._row(token)])[0]))
+        return found[0] if self.rows is None else found
+
+    def steps(self, chunk: str | Sequence[Any]) -> list[Any]:
+        """Read several words.
+
+        Args:
+            chunk: a text, or words; where there are rows, for each step a word for each row.
+
+        Returns:
+            The tag of each.
+
+        Raises:
+            DataError: something in it is no word.
+        """
+        words = split_words(chunk) if isinstance(chunk, str) else list(chunk)
+        if not words:
+            return []
+        out = self.stream.steps(self._features([self._row(word) for word in words]))
+        return self._said(out) if self.rows is None else [self._said(each) for each in out]
+
+    def answer(self, line: str) -> Iterator[str]:
+        """Tag a line of text, which goes on with the last; an empty one begins anew.
+
+        Args:
+            line: the text.
+
+        Yields:
+            Each word with its tag, a blank after all but the last.
+        """
+        words = split_words(line)
+        if not words:
+            self.reset()
+            return
+        for place, word in enumerate(words, start=1):
+            yield f"{word}/{self.step(word)}{' ' * (place < len(words))}"
+
+    def _row(self, words: Any) -> list[str]:
+        """Give the words of one step, one for each row."""
+        row: list[Any] = [words] if self.rows is None else [*words]
+        if len(row) != (self.rows or 1) or not all(_is_word(w) for w in row):
+            wanted = "a word" if self.rows is None else f"a word for each of {self.rows} rows"
+            raise DataError(f"a step takes {wanted}, not {words!r:.80}")
+        return row
+
+    @torch.inference_mode()
+    def _features(self, steps: list[list[str]]) -> Tensor:
+        """Give what the layers read: [T, M], or [T, K, M] where there are rows."""
+        encoded = self.reader.encode([list(row) for row in zip(*steps, strict=True)])
+        device = next(self.network.parameters()).device
+        batch = encoded.batch(range(len(encoded.ids)), device)
+        found = self.network.features(batch)
+        return found[:, 0] if self.rows is None else found
+
+    def _said(self, scores: Tensor) -> list[str]:
+        best: list[int] = scores.reshape(-1, len(self.tags)).argmax(1).tolist()
+        return [self.tags[number] for number in best]
+
+    @property
+    def state(self) -> bytes:
+        """The state, which this model alone takes back."""
+        return self.stream.state
+
+    @state.setter
+    def state(self, data: bytes) -> None:
+        self.stream.state = data
+
+    def reset(self, rows: Sequence[int] | None = None) -> None:
+        """Begin anew.
+
+        Args:
+            rows: these rows only; all where None.
+        """
+        self.stream.reset(rows)
+
+    def rewind(self, steps: int = 1) -> None:
+        """Take back the last words.
+
+        Args:
+            steps: how many.
+        """
+        self.stream.rewind(steps)
+
+    def fork(self) -> TagStream:
+        """Give a stream that goes on from here by itself.
+
+        Returns:
+            The other stream.
+        """
+        return TagStream(self.stream.fork(), self.network, self.reader, self.tags)
+
+    def __repr__(self) -> str:
+        return f"<TagStream at {self.position}, rows={self.rows}>"
+
+
+def _is_word(word: object) -> bool:
+    return isinstance(word, str) and bool(word.strip())

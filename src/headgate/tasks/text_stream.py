@@ -1,0 +1,231 @@
+"""A language model kept running: what comes next, a token at a time."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from headgate.decoding.sampling import Sampling
+from headgate.errors import DataError, StreamError
+from headgate.models import LanguageModel
+from headgate.streaming import Stream
+from headgate.tasks.continuation import Chooser, Row
+from headgate.tasks.running_text import RunningText
+from headgate.tasks.token_stream import TokenStream
+
+_LONGEST = 200  # tokens of a line that is answered with
+_LIKELIEST = 5
+_AT_ONCE = 4096  # tokens of a text
+_ANSWERS = Sampling(temperature=0.7, seed=0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ExpectedToken:
+    """What a language model expects next.
+
+    Args:
+        log_probabilities: of every token of the vocabulary, in nats, [V].
+        text: the names of the tokens.
+    """
+
+    log_probabilities: Tensor
+    text: RunningText
+
+    @property
+    def id(self) -> int:
+        """The likeliest token."""
+        return int(self.log_probabilities.argmax())
+
+    def likeliest(self, count: int = _LIKELIEST) -> list[tuple[str, float]]:
+        """Give the likeliest tokens.
+
+        Args:
+            count: how many.
+
+        Returns:
+            Each token as a reader knows it, and its log-probability in nats, the likeliest first.
+        """
+        values, ids = self.log_probabilities.topk(min(count, len(self.log_probabilities)))
+        return list(zip(map(self.text.name, ids.tolist()), values.tolist(), strict=True))
+
+    def row(self) -> dict[str, str]:
+        """Give the likeliest token as columns of a table.
+
+        Returns:
+            The token and its log-probability.
+        """
+        name, value = self.likeliest(1)[0]
+        return {"prediction": name, "log_probability": f"{value:.4f}"}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name!r} {math.exp(value):.3f}" for name, value in self.likeliest())
+        return f"ExpectedToken({shown})"
+
+
+class TextStream(TokenStream[ExpectedToken]):
+    """A language model that reads tokens and says after each what it expects next.
+
+    Where it begins, the mark that stands before every text was read already. The network is
+    copied: what training does to it later changes nothing.
+
+    Args:
+        stream: the network's parts.
+        network: the network, for its head.
+        text: its ids.
+    """
+
+    def __init__(self, stream: Stream, network: LanguageModel, text: RunningText) -> None:
+        super().__init__(stream, text.field, self._expected)
+        self.network, self.running = network, text
+
+    @classmethod
+    def of(
+        cls,
+        network: LanguageModel,
+        text: RunningText,
+        *,
+        rows: int | None,
+        rewind: int,
+        quantize: str | None,
+    ) -> TextStream:
+        """Begin a text.
+
+        Args:
+            network: the network.
+            text: its ids.
+            rows: streams that step together; None for one by itself.
+            rewind: how many tokens can be taken back.
+            quantize: "int8" keeps the matrices as bytes, those of an adaptive softmax excepted.
+
+        Returns:
+            The stream.
+        """
+        network = copy.deepcopy(network).eval()
+        stream = Stream(*network.parts, rows=rows, rewind=rewind, quantize=quantize)
+        begun = cls(stream, network, text)
+        begun.reset()
+        return begun
+
+    def _expected(self, out: Tensor) -> list[ExpectedToken]:
+        found = self.network.log_probabilities(out)
+        return [ExpectedToken(each, self.running) for each in found]
+
+    @property
+    def position(self) -> int | list[int]:
+        """The tokens read since the beginning; of each row where there are rows."""
+        taken = self.stream.position
+        return taken - 1 if isinstance(taken, int) else [each - 1 for each in taken]
+
+    def reset(self, rows: Sequence[int] | None = None) -> None:
+        """Begin a new text.
+
+        Args:
+            rows: these rows only; all where None.
+        """
+        if rows is None:
+            self.stream.reset()
+            start = self.running.start
+            self.stream.step(start if self.rows is None else [start] * self.rows)
+            self.stream.state = self.stream.state  # the mark is not to be taken back
+            return
+        self.stream.reset(rows)
+        parts = self.split()
+        for row in rows:
+            parts[row].reset()
+        self.stream = self.join(parts).stream
+
+    def read(self, text: str) -> Tensor:
+        """Read a text.
+
+        Args:
+            text: the text, of a token at least.
+
+        Returns:
+            What the network's parts give after it.
+
+        Raises:
+            DataError: it has no token, or characters that are unknown.
+            StreamError: there are rows.
+        """
+        if self.rows is not None:
+            raise StreamError(
+                f"a text is read by one stream, and this one has {self.rows} rows: give each row "
+                "its tokens, in steps"
+            )
+        ids = self.running.prompt(text)
+        if not ids:
+            raise DataError(f"{text!r:.80} has no token, so there is nothing to read")
+        pieces = [ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)]
+        return [self.stream.steps(torch.tensor(piece))[-1] for piece in pieces][-1]
+
+    @torch.inference_mode()
+    def answer(self, line: str, sampling: Sampling = _ANSWERS) -> Iterator[str]:
+        """Read a line and go on to its end; an empty one begins anew.
+
+        Args:
+            line: the beginning of the line.
+            sampling: how each token is chosen.
+
+        Yields:
+            How the line goes on, in pieces.
+        """
+        if not line.strip():
+            self.reset()
+            return
+        out, text = self.read(line), self.running
+        chooser = Chooser(self.network, text, sampling)
+        row, token = Row(text, text.prompt(line), stop=["\n"], length=_LONGEST), text.start
+        while row.open:
+            [token] = chooser.choose(out[None], [row.seen], [0])
+            said = row.take(token)
+            if said:
+                yield said
+            if token != text.end:
+                out = self.stream.step(token)
+        if token == text.end:
+            self.reset()
+        elif not row.left:
+            self.stream.step(text.start)  # too long a line ends here
+
+    def fork(self) -> TextStream:
+        """Give a stream that goes on from here by itself.
+
+        Returns:
+            The other stream.
+        """
+        return TextStream(self.stream.fork(), self.network, self.running)
+
+    @staticmethod
+    def join(streams: Sequence[TokenStream[ExpectedToken]]) -> TextStream:
+        """Make one batch of several streams, which go on by themselves.
+
+        Args:
+            streams: streams of one model.
+
+        Returns:
+            A stream of all their rows.
+
+        Raises:
+            StreamError: there is none, or they are of several models.
+        """
+        joined = TokenStream.join(streams).stream
+        first = streams[0]
+        if not isinstance(first, TextStream):
+            raise StreamError("streams of one language model are joined, but another came")
+        return TextStream(joined, first.network, first.running)
+
+    def split(self) -> list[TokenStream[ExpectedToken]]:
+        """Give each row as a stream of its own.
+
+        Returns:
+            The streams, in the order of the rows.
+        """
+        return [TextStream(each, self.network, self.running) for each in self.stream.split()]
+
+    def __repr__(self) -> str:
+        return f"<TextStream at {self.position}, rows={self.rows}>"
