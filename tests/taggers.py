@@ -20,7 +20,7 @@ SMALL: dict[str, Any] = {
     "dropout": 0.0,
     "token_dropout": 0.0,
 }
-ONE_WAY = {"bidirectional": False, "crf": False}
+ONE_WAY: dict[str, Any] = {"bidirectional": False, "crf": False}
 FIRST, LAST = ("Anna", "Bo", "지민"), ("Kim", "Lee", "서")
 OTHERS = ("ran", "home", "with", "집에", "갔다", "and")
 

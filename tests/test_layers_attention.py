@@ -140,3 +140,19 @@ def test_location_has_an_end_and_a_row_has_a_source() -> None:
         layer(torch.randn(B, L, N), torch.randn(B, 4, N))
     with pytest.raises(ShapeError, match="hides its whole source"):
         layer(torch.randn(B, L, N), torch.randn(B, 3, N), torch.zeros(B, 3, dtype=torch.bool))
+
+
+@every_score
+def test_what_was_prepared_once_serves_every_step(score: str) -> None:
+    layer, queries, keys = _build(score)
+    prepared = layer.prepare(keys, MASK)
+    whole = layer(queries, keys, MASK)
+    for step in range(L):
+        found = layer.attend(queries[:, step : step + 1], prepared)
+        assert_equal(found, tuple(each[:, step : step + 1] for each in whole), "output")
+    rows = torch.tensor([1, 1, 0])
+    assert_equal(
+        layer.attend(queries[rows], prepared.select(rows)), [w[rows] for w in whole], "output"
+    )
+    assert (prepared.projected is prepared.values) == (not SCORES[score].key)
+    assert layer.prepare(keys).select(rows).mask is None

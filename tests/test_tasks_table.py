@@ -21,7 +21,10 @@ def test_every_task_stands_under_its_name() -> None:
 
 
 def test_an_unknown_task_lists_the_known() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown task 'tagg'.*known: chat, classify, generate, tag, translate"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"unknown task 'tagg'.*known: chat, classify, generate, tag, translate",
+    ):
         task_named("tagg")
 
 

@@ -91,7 +91,7 @@ def test_the_scheme_is_seen(tags: tuple[str, ...], scheme: str) -> None:
 def test_a_crf_keeps_the_scheme_whatever_its_weights_say() -> None:
     task = learn()
     with torch.no_grad():
-        task.network.head[1].bias[task.labels.encode("I-PER")] = 9.0
+        task.network.get_parameter("head.1.bias")[task.labels.encode("I-PER")] = 9.0
     for tags in task.tags(people(20, 4).inputs):
         assert tags[0] == "B-PER"
         assert set(tags[1:]) <= {"I-PER"}
@@ -105,7 +105,7 @@ def test_a_corpus_that_breaks_its_scheme_is_learned_without_constraints() -> Non
         columns=("words", "tags"),
     )
     task = learn(examples)
-    assert task.broken.startswith("a.conll, row 5, column 'tags': step 1: 'I-X' may not follow 'O'")
+    assert task.broken.startswith("row 5, column 'tags': step 1: 'I-X' may not follow 'O'")
     assert task.network.crf is not None
     assert task.network.crf.allowed_starts is None
     assert task.broken in task.notes()[-1]
@@ -113,7 +113,8 @@ def test_a_corpus_that_breaks_its_scheme_is_learned_without_constraints() -> Non
 
 
 def test_a_saved_task_tags_the_same() -> None:
-    for settings in ({}, {"characters": "none"}, {"cell": "mgu", **ONE_WAY}):
+    every: list[dict[str, Any]] = [{}, {"characters": "none"}, {"cell": "mgu", **ONE_WAY}]
+    for settings in every:
         task = learn(**settings)
         again = Tag.restore(task.saved_settings(), task.files())
         again.network.load_state_dict(task.network.state_dict())

@@ -75,6 +75,7 @@ def test_frozen_vectors_stay(tmp_path: Path) -> None:
     assert before[task.reader.words.encode("home")].abs().sum() == 0
     train(task, people())
     assert_equal(task.network.embedding.table.weight, before, "bits")
+    assert task.saved_settings()["vectors"] == "vectors.txt"
     again = Tag.restore(task.saved_settings(), task.files())
     assert not again.network.embedding.table.weight.requires_grad
 
@@ -85,3 +86,13 @@ def test_vectors_of_another_size_or_language_are_refused(tmp_path: Path) -> None
     other = Examples([("a", "b")] * 4, [("X", "Y")] * 4)
     with pytest.raises(DataError, match=r"none of 2 words has a vector there"):
         learn(other, vectors=vectors(tmp_path), embedding_size=4)
+
+
+def test_where_vectors_are_frozen_no_word_is_new(tmp_path: Path) -> None:
+    base = learn(vectors=vectors(tmp_path), train_vectors=False, embedding_size=4)
+    more = Examples([("Zoë", "flew")] * 6, [("B-PER", "O")] * 6)
+    task = learn(more, base)
+    assert task.reader.words.encode("zoë") == [task.reader.words.unk]
+    assert not task.network.embedding.table.weight.requires_grad
+    again = learn(more, base, vectors=vectors(tmp_path), vectors_added=0)
+    assert again.reader.words.encode("zoë") != [task.reader.words.unk]

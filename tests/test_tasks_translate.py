@@ -82,7 +82,7 @@ def test_the_best_are_several_distinct_and_in_order() -> None:
         assert len({each.text for each in translations}) >= 2
         finished = [each.finished for each in translations]
         assert finished == sorted(finished, reverse=True)
-    assert found[0][0] == task.search(["no. 12"], beam_width=4)[0][0]
+    assert found[0][0].text == task.search(["no. 12"], beam_width=4)[0][0].text
     assert task.search(["no. 12"])[0] == [translator().predict("no. 12")]
 
 

@@ -70,7 +70,7 @@ def write_norms(folder: Path, rows: Sequence[Sequence[str]] | None = None) -> Pa
     return write_csv(folder / "norms.csv", norms() if rows is None else rows, ["text", "norm"])
 
 
-def train_classifier(data: Path, **changed: Any) -> Model:
+def train_classifier(data: Path | str, **changed: Any) -> Model:
     settings = {"input": "review", "target": "label", "say": _nobody} | CLASSIFY | changed
     return train(data, **settings)
 
@@ -137,6 +137,7 @@ CHAT: dict[str, Any] = {
     "hidden_size": 8,
     "embedding_size": 8,
     "unit": "character",
+    "shared": True,
     "beam_width": 2,
     "epochs": 1,
 }

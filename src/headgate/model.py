@@ -22,12 +22,13 @@ from headgate.artifacts.card import write_card
 from headgate.artifacts.checkpoint import FILE as CHECKPOINT
 from headgate.artifacts.claim import claim
 from headgate.data.columns import Cell, Table
-from headgate.data.origin import Source
-from headgate.data.sources import read_table
+from headgate.data.origin import Source, read_parts
+from headgate.data.run_file import read_run
 from headgate.errors import CellError, DataError, ModelDirectoryError, OutputError
 from headgate.inspection.trace import Inspection
 from headgate.tasks import Evaluation, Task, task_named
 from headgate.tasks.cells import by_name
+from headgate.tasks.keys import kinds
 from headgate.tasks.protocol import TaskStream
 from headgate.trainer import Say, Trainer, read_examples
 from headgate.training.loop import INTERRUPTED
@@ -167,14 +168,7 @@ class Model:
     def _table(self, data: str | os.PathLike[str] | Table) -> Table:
         if isinstance(data, Table):
             return data
-        source = self.config["data"]
-        return read_table(
-            data,
-            columns=[name for name in (source["input"], source["target"]) if name is not None],
-            encoding=source["encoding"],
-            quoting=source["quoting"],
-            document=source["document"],
-        )
+        return read_parts(data, self.config["data"], one="test")["test"]
 
     def __repr__(self) -> str:
         data = self.config["data"]
@@ -283,6 +277,22 @@ def configured(
     found = trainer.described()
     path = found.pop("path")
     return {"data": path, **found}
+
+
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a run's file of YAML, as ``headgate config`` writes it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What ``train`` takes, by name; the data under "data".
+
+    Raises:
+        DataError: it is no such file, a name is unknown or stands twice, a value is of another
+            kind; the message has the line.
+    """
+    return read_run(path, kinds())
 
 
 def _is_over(place: Path) -> bool:

@@ -71,7 +71,8 @@ class Trainer:
         check_settings(Plan, self.limits)
         Plan(**self.limits)  # refuses a wrong limit before anything is read
         self.settings = options
-        self.table = source.read(source.path)
+        self.tables = source.read()
+        self.table = self.tables["train"]
         for note in self.table.notes:
             say(note)
         self.columns = source.columns(self.table)
@@ -84,14 +85,13 @@ class Trainer:
     def divide(self, examples: Examples) -> dict[str, Examples]:
         """Split the rows, or read the parts that come as files of their own."""
         tenth = min(0.1, _MOST_HELD_OUT / len(examples))
-        files = self.source.parts()
         try:
-            shares = self.source.shares(tenth)
+            shares = self.source.shares(self.tables, tenth)
             parts = self.kind.divide(examples, seed=self.seed, **shares)
         except DataError as error:
             raise DataError(str(error), path=self.source.path) from error
-        for name, path in files.items():
-            parts[name] = self.kind.read(self.source.read(path), *self.columns)
+        for name in self.tables.keys() & {"valid", "test"}:
+            parts[name] = self.kind.read(self.tables[name], *self.columns)
         if not len(parts["valid"]):
             raise DataError("a validation part is needed, to choose the best weights by: valid > 0")
         self.say_sizes(examples, parts)
@@ -211,11 +211,11 @@ class Trainer:
     def origin(self) -> dict[str, Any]:
         """Say which data it is."""
         input, target = self.columns
-        own = {f"{name}_sha256": digest(path) for name, path in self.source.parts().items()}
+        sums = {name: digest(table) for name, table in sorted(self.tables.items())}
         return {
             "source": Path(self.source.path).name,
-            "sha256": digest(self.source.path),
-            **own,
+            "sha256": sums.pop("train"),
+            **{f"{name}_sha256": each for name, each in sums.items()},
             "rows": len(self.table),
             "input": input,
             "target": target,

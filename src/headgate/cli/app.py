@@ -16,6 +16,9 @@ import typer
 from headgate import __version__
 from headgate.cli.bench import bench
 from headgate.cli.cells import cells
+from headgate.cli.chat import chat
+from headgate.cli.config import config
+from headgate.cli.data import data
 from headgate.cli.demo import demo
 from headgate.cli.evaluate import evaluate
 from headgate.cli.generate import generate
@@ -35,7 +38,11 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for _command in (train, evaluate, predict, generate, translate, stream, cells, demo, bench):
+_COMMANDS = (
+    *(data, config, train, evaluate, predict, generate, translate, chat, stream),
+    *(cells, demo, bench),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 
 

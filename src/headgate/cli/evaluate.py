@@ -51,16 +51,11 @@ def evaluate(
 
 
 def _read(loaded: Model, data: str, *, encoding: str | None, quoting: str | None) -> Table:
-    from headgate.data.sources import read_table
+    from headgate.data.origin import read_parts
 
     source = loaded.config["data"]
-    return read_table(
-        data,
-        columns=[name for name in (source["input"], source["target"]) if name is not None],
-        encoding=encoding or source["encoding"],
-        quoting=quoting or source["quoting"],
-        document=source["document"],
-    )
+    how = {"encoding": encoding or source["encoding"], "quoting": quoting or source["quoting"]}
+    return read_parts(data, source | how, one="test")["test"]
 
 
 def _show(found: Any) -> None:

@@ -12,14 +12,18 @@ from headgate.cli.options import Encoding, Quoting, Set, settings, share_or_file
 from headgate.cli.screen import say
 from headgate.errors import DataError
 
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A CSV, TSV, JSONL, CoNLL, Parquet or text file, or a folder with one .txt file a "
-        "class.",
-        show_default=False,
-    ),
+_DATA = (
+    "A CSV, TSV, JSONL, CoNLL, Parquet or text file, a folder with one .txt file a class, or a "
+    "data set of the hub: hf:NAME."
+)
+Data = Annotated[str, typer.Argument(metavar="DATA", help=_DATA, show_default=False)]
+DataOrConfig = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help=_DATA, show_default=False),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="A run, as 'headgate config' writes it."),
 ]
 Input = Annotated[
     str | None,
@@ -78,8 +82,9 @@ Test = Annotated[
 
 
 def train(  # noqa: PLR0913  (a command's options are its arguments)
-    data: Data,
+    data: DataOrConfig = None,
     *,
+    config: Config = None,
     input: Input = None,
     target: Target = None,
     out: Out = None,
@@ -98,19 +103,32 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
     set: Set = None,
 ) -> None:
     """Train a model on a file and save it."""
-    place = out or _default_out(data)
-    given: dict[str, Any] = {"data": data, "input": input, "target": target, "out": place}
+    given: dict[str, Any] = {"data": data, "input": input, "target": target, "out": out}
     given |= {"resume": resume, "base": base, "task": task, "cell": cell and name_of(cell)}
     given |= {"vectors": vectors, "epochs": epochs, "minutes": minutes, "seed": seed}
     given |= {"valid": valid and share_or_file(valid), "test": test and share_or_file(test)}
     given |= {"encoding": encoding, "quoting": quoting, "say": say}
     given |= _others(settings(set), given)
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = _overruled(config, given)
+    if "data" not in chosen:
+        raise DataError("DATA is wanted: a file, a folder, or a data set of the hub (hf:NAME)")
+    place = chosen.setdefault("out", _default_out(chosen["data"]))
 
     from headgate.model import train as train_model
 
     model = train_model(**chosen)
-    _say_what_next(place, data, task=model.task.name)
+    _say_what_next(place, chosen["data"], task=model.task.name)
+
+
+def _overruled(config: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Take a run from its file, where there is one; the command line goes before it."""
+    if config is None:
+        return {name: value for name, value in given.items() if value is not None}
+
+    from headgate.data.run_file import overruled
+    from headgate.model import read_config
+
+    return overruled(read_config(config), given)
 
 
 def _others(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +141,7 @@ def _others(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _default_out(data: str) -> str:
     """Name a directory after the data: reviews.csv.gz gives reviews-model."""
-    path = Path(data).resolve()
+    path = Path(data.removeprefix("hf:").partition(":")[0]).resolve()
     stem = path.name if path.is_dir() else path.name.split(".")[0] or path.name
     return f"{stem}-model"
 

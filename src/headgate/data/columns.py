@@ -16,12 +16,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from headgate.errors import DataError
 
 Cell = str | tuple[str, ...]  # a text; or a sequence, such as the words of a sentence
 
 _SHOWN = 40  # characters of a cell that a message quotes
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """Rows that lie elsewhere than in memory."""
+
+    def column(self, index: int) -> Sequence[Cell]:
+        """Give one column, which stays where it lies."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def column(self, name: str) -> list[Cell]:
+    def column(self, name: str) -> Sequence[Cell]:
         """Return one column's cells.
 
         Args:
@@ -65,6 +75,8 @@ class Table:
             DataError: there is no such column, or two have this name.
         """
         index = self._index(name)
+        if isinstance(self.rows, Stored):
+            return self.rows.column(index)
         return [row[index] for row in self.rows]
 
     def name_of(self, name: str) -> str:

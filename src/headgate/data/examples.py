@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from headgate.data.columns import Cell, Table, shown
+from headgate.data.store import StoredColumn
 from headgate.errors import DataError
 
 Side = Literal["input", "target"]
@@ -42,11 +43,9 @@ class Examples:
         Returns:
             The examples of these rows.
         """
-        targets = [self.targets[row] for row in rows] if len(self.targets) else ()
+        targets = _taken(self.targets, rows) if len(self.targets) else ()
         numbers = [self.rows[row] for row in rows] if len(self.rows) else list(rows)
-        return replace(
-            self, inputs=[self.inputs[row] for row in rows], targets=targets, rows=numbers
-        )
+        return replace(self, inputs=_taken(self.inputs, rows), targets=targets, rows=numbers)
 
     def error(self, message: str, row: int, *, of: Side = "input") -> DataError:
         """Build an error that names the place in the file of a row.
@@ -63,6 +62,11 @@ class Examples:
             return DataError(message, row=row + 1)
         number = self.rows[row] if len(self.rows) else row
         return self.table.error(message, row=number, column=self.columns[of == "target"])
+
+
+def _taken(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+    """Keep some values; those on a disk stay there."""
+    return values.take(rows) if isinstance(values, StoredColumn) else [values[row] for row in rows]
 
 
 def read_texts(table: Table, input: str, target: str | None) -> Examples:
@@ -88,7 +92,7 @@ def _named(input: str, target: str | None) -> list[tuple[Side, str]]:
     return [("input", input), *([] if target is None else [("target", target)])]
 
 
-def _texts(table: Table, name: str, side: Side) -> list[str]:
+def _texts(table: Table, name: str, side: Side) -> Sequence[str]:
     cells = table.column(name)
     for row, cell in enumerate(cells):
         problem = _problem(cell, side)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from headgate.data.columns import Table, shown
+from headgate.data.hub import is_hub, read_hub
 from headgate.data.sources import read_table
 from headgate.errors import DataError
 
@@ -21,11 +24,11 @@ class Source:
     """Where the data comes from.
 
     Args:
-        path: a file or a folder.
+        path: a file, a folder, or an address of the hub.
         input: the column of the inputs, by name or number; where None what the file's kind says.
         target: the column of the targets, likewise.
-        valid: the share of rows for validation, or a file; where None a tenth, but no more than
-            5,000 rows.
+        valid: the share of rows for validation, or a file; where None the data set's own part, or
+            else a tenth, but no more than 5,000 rows.
         test: the share of rows for the test, or a file, likewise; 0 leaves it out.
         encoding: of the files; UTF-8 where None.
         quoting: of CSV and TSV: "minimal", "all" or "none"; by the separator where None.
@@ -46,22 +49,24 @@ class Source:
                 path=self.path,
             )
 
-    def read(self, path: Place) -> Table:
-        """Read one of its files.
-
-        Args:
-            path: the file.
+    def read(self) -> dict[str, Table]:
+        """Read all its files.
 
         Returns:
-            The table; of a plain text, where no column was named, one row with all of it.
+            The table to learn from under "train", which "valid" and "test" have no row of where
+            they are tables themselves; of a plain text, where no column was named, one row with all
+            of it.
         """
-        return read_table(
-            path,
-            columns=[name for name in (self.input, self.target) if name is not None],
-            encoding=self.encoding,
-            quoting=self.quoting,
-            document=self.document,
-        )
+        named = {"input": self.input, "target": self.target, "document": self.document}
+        how = {**named, "encoding": self.encoding, "quoting": self.quoting}
+        given = {"valid": self.valid, "test": self.test}
+        tables = read_parts(self.path, how)
+        for name, part in given.items():
+            if isinstance(part, str | os.PathLike):
+                tables[name] = read_parts(part, how, one=name)[name]
+            elif part is not None:
+                tables.pop(name, None)
+        return tables
 
     @property
     def document(self) -> bool:
@@ -91,46 +96,74 @@ class Source:
             )
         return table.roles
 
-    def parts(self) -> dict[str, Place]:
-        """Give the parts that are files of their own."""
-        given = {"valid": self.valid, "test": self.test}
-        return {name: part for name, part in given.items() if isinstance(part, str | os.PathLike)}
-
-    def shares(self, default: float) -> dict[str, float]:
+    def shares(self, tables: Container[str], default: float) -> dict[str, float]:
         """Give the share of the rows of each held-out part.
 
         Args:
+            tables: the parts that are tables themselves.
             default: of a part of which nothing was said.
 
         Returns:
-            The shares of "valid" and "test"; 0 for one that is a file of its own.
+            The shares of "valid" and "test"; 0 for one that is a table itself.
         """
         given = {"valid": self.valid, "test": self.test}
         shares = {name: default if part is None else part for name, part in given.items()}
         return {
-            name: float(part) if isinstance(part, float | int) else 0.0
+            name: float(part) if name not in tables and isinstance(part, float | int) else 0.0
             for name, part in shares.items()
         }
 
 
-def digest(path: Place) -> str:
-    """Give the SHA-256 of a file, or of a folder's text files one after the other.
+def read_parts(path: Place, how: Mapping[str, Any], *, one: str | None = None) -> dict[str, Table]:
+    """Read a file, a folder, or what an address of the hub names.
 
     Args:
-        path: the file or folder.
+        path: the file, the folder, or the address.
+        how: what is known of it: the columns "input" and "target", "document", "encoding" and
+            "quoting".
+        one: the part that is wanted, and no other: of a data set with several its own.
+
+    Returns:
+        The tables by part: "train", and of a data set of the hub its own "valid" and "test".
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    columns = [name for name in (how["input"], how["target"]) if name is not None]
+    if is_hub(path):
+        found = read_hub(str(path), columns=columns)
+        return found if one is None else {one: found.get(one, next(iter(found.values())))}
+    reading = {name: how[name] for name in ("encoding", "quoting", "document")}
+    return {one or "train": read_table(path, columns=columns, **reading)}
+
+
+def digest(table: Table) -> str:
+    """Give the SHA-256 of what a table was read from.
+
+    Args:
+        table: of a file, of a folder's text files one after the other, or of a data set of the hub,
+            whose cells are taken.
 
     Returns:
         Hexadecimal digits.
     """
     found = hashlib.sha256()
-    place = Path(path)
-    for file in sorted(place.glob("*.txt")) if place.is_dir() else [place]:
-        for piece in _pieces(file):
-            found.update(piece)
+    place = Path(table.path)
+    for piece in _cells(table) if not place.exists() else _pieces(place):
+        found.update(piece)
     return found.hexdigest()
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
-    with open(file, "rb") as opened:
-        while piece := opened.read(_PIECE):
-            yield piece
+def _pieces(place: Path) -> Iterator[bytes]:
+    files = (
+        sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
+    )
+    for file in files:
+        with open(file, "rb") as opened:
+            while piece := opened.read(_PIECE):
+                yield piece
+
+
+def _cells(table: Table) -> Iterator[bytes]:
+    for row in table.rows:
+        yield json.dumps(row, ensure_ascii=False).encode()

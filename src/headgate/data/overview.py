@@ -273,7 +273,8 @@ class _Gatherer:
             return False
         if self.sequences and len(self.values) > _MOST_TAGS:
             return False
-        return len(self.values) * _REPEATED <= sum(self.values.values()) or len(self.values) == 1
+        total = sum(self.values.values())
+        return len(self.values) * _REPEATED <= total or (len(self.values) == 1 and total > 1)
 
     def _kind(self) -> str:
         if not self.filled:

@@ -51,7 +51,7 @@ def find_repeats(pairs: Iterable[tuple[Cell, Cell | None]]) -> Repeats:
     inputs, targets = array(_HASH), array(_HASH)
     for input, target in pairs:
         inputs.append(_key(input))
-        targets.append(0 if target is None else _key(target))
+        targets.append(_key(target))
     if not inputs:
         return Repeats(0, 0, [])
     return _compare(
@@ -72,7 +72,9 @@ def _compare(inputs: Tensor, targets: Tensor) -> Repeats:
     return Repeats(int(again.sum()), len(pairs), sorted(pairs)[:_LISTED])
 
 
-def _key(cell: Cell) -> int:
+def _key(cell: Cell | None) -> int:
     if isinstance(cell, str):
         return hash(unicodedata.normalize("NFC", cell).strip())
+    if cell is None:
+        return hash(None)
     return hash(tuple(unicodedata.normalize("NFC", each) for each in cell))

@@ -105,8 +105,8 @@ class Ragged(Sequence[Sequence[int]]):
         return array(_ID, (end - start for start, end in zip(starts, self._ends, strict=False)))
 
     @property
-    def flat(self) -> Int[Tensor, "N"]:
-        """All rows, one after the other, int32 [N]; the same memory, so that none is copied."""
+    def flat(self) -> Int[Tensor, "T"]:
+        """All rows, one after the other, int32 [T]; the same memory, none is copied."""
         if not len(self._ids):
             return torch.zeros(0, dtype=torch.int32)
         return torch.frombuffer(self._ids, dtype=torch.int32)

@@ -22,6 +22,7 @@ from headgate.data.columns import Table
 from headgate.data.conll import looks_conll, read_conll, read_conllu
 from headgate.data.delimited import QUOTING, SPOKEN, Wishes, read_delimited, separator_of
 from headgate.data.encodings import decode
+from headgate.data.lazy import is_large, read_lazily
 from headgate.data.parquet import read_parquet
 from headgate.data.records import read_records
 from headgate.errors import DataError, UnknownNameError
@@ -57,7 +58,8 @@ def read_table(  # noqa: PLR0913  (each says how a file is read)
     .tsv quotes are letters like any other, as such files are written. A .txt is one column,
     ``text``, of its lines that are not blank, unless each line has the same number of TABs, one
     or more: then it is a .tsv; or looks like CoNLL columns: then it is read so, a sentence a row. A
-    folder has the columns ``text`` and ``label``.
+    folder has the columns ``text`` and ``label``. Of a file that is large beside the memory the
+    rows lie in a temporary file (see ``headgate.data.lazy``).
 
     Args:
         path: the file or folder; a file may be gzip'd.
@@ -95,7 +97,9 @@ def read_table(  # noqa: PLR0913  (each says how a file is read)
         table = read_parquet(place, columns=columns)
     else:
         wishes = Wishes(columns, header, quoting, document)
-        table = _READERS[found](_read_text(place, encoding), str(place), wishes)
+        large = is_large(place)
+        table = read_lazily(place, kind=found, wishes=wishes, encoding=encoding) if large else None
+        table = table or _READERS[found](_read_text(place, encoding), str(place), wishes)
     for name in columns:
         table.name_of(name)
     return table

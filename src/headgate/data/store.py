@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import overload
 
 from headgate.data.columns import Cell, Table
 from headgate.data.spill import IN_MEMORY, Spill
 
 _PLACE = "q"  # 64 bits
-_AT_ONCE = 4096  # ends that are gathered before they are written
+_AT_ONCE = 1 << 18  # bytes and cells that are gathered before they are written
+_LINES_AT_ONCE = 4096
 _SEQUENCE = b"\xff"  # no text in UTF-8 begins so: what follows is a sequence of texts, as JSON
 
 
@@ -27,10 +28,10 @@ class RowWriter:
 
     def __init__(self, width: int, *, limit: int = IN_MEMORY) -> None:
         self.width = width
-        self.end = 0
-        self.count = 0
         self._cells, self._ends = Spill(limit), Spill(limit)
-        self._waiting = array(_PLACE)
+        self._waiting: list[bytes] = []
+        self._size = 0  # of what waits
+        self._end = 0  # of what is written
 
     def append(self, row: Sequence[Cell]) -> None:
         """Add a row.
@@ -42,13 +43,11 @@ class RowWriter:
             OutputError: the disk is full.
         """
         for cell in row:
-            data = _packed(cell)
-            self.end += len(data)
-            self._waiting.append(self.end)
-            self._cells.write(data)
-        self.count += 1
-        if len(self._waiting) >= _AT_ONCE:
-            self._put_ends()
+            data = cell.encode() if isinstance(cell, str) else _packed(cell)
+            self._waiting.append(data)
+            self._size += len(data)
+        if self._size + len(self._waiting) > _AT_ONCE:
+            self._flush()
 
     def rows(self) -> StoredRows:
         """End the writing.
@@ -59,13 +58,16 @@ class RowWriter:
         Raises:
             OutputError: the disk is full.
         """
-        self._put_ends()
+        self._flush()
         ends = self._ends.view().cast(_PLACE)
         return StoredRows(self._cells.view(), ends, self.width)
 
-    def _put_ends(self) -> None:
-        self._ends.write(memoryview(self._waiting).cast("B"))
-        self._waiting = array(_PLACE)
+    def _flush(self) -> None:
+        """Write what waits, in two pieces: a call for every cell would take most of the time."""
+        ends = array(_PLACE, accumulate(map(len, self._waiting), initial=self._end))
+        self._cells.write(b"".join(self._waiting))
+        self._ends.write(memoryview(ends)[1:].cast("B"))
+        self._end, self._waiting, self._size = ends[-1], [], 0
 
 
 class TableWriter:
@@ -80,6 +82,7 @@ class TableWriter:
         self._form = form
         self._rows = RowWriter(len(form.columns), limit=limit)
         self._lines = Spill(limit)
+        self._waiting = array(_PLACE)
 
     def add(self, table: Table, *, start: int = 0) -> None:
         """Add the rows of a table.
@@ -102,7 +105,9 @@ class TableWriter:
             OutputError: the disk is full.
         """
         self._rows.append(row)
-        self._lines.write(line.to_bytes(8, sys.byteorder))
+        self._waiting.append(line)
+        if len(self._waiting) >= _LINES_AT_ONCE:
+            self._flush()
 
     def table(self) -> Table:
         """End the writing.
@@ -113,8 +118,13 @@ class TableWriter:
         Raises:
             OutputError: the disk is full.
         """
+        self._flush()
         lines = self._lines.view().cast(_PLACE)
         return replace(self._form, rows=self._rows.rows(), lines=lines)
+
+    def _flush(self) -> None:
+        self._lines.write(memoryview(self._waiting).cast("B"))
+        self._waiting = array(_PLACE)
 
 
 class StoredRows(Sequence[Sequence[Cell]]):
@@ -211,9 +221,7 @@ class StoredColumn(Sequence[Cell]):
         return StoredColumn(self._rows, array(_PLACE, (self._places[row] for row in rows)))
 
 
-def _packed(cell: Cell) -> bytes:
-    if isinstance(cell, str):
-        return cell.encode()
+def _packed(cell: Sequence[str]) -> bytes:
     return _SEQUENCE + json.dumps(cell, ensure_ascii=False).encode()
 
 

@@ -47,7 +47,6 @@ class Spelling(nn.Module):
         size: features E of a word.
         reader: "recurrent", the last states of a GRU in both directions (Ling 2015); or
             "convolution", the greatest value of each filter over the word (dos Santos 2014).
-        dropout: the probability that a feature of a letter is dropped.
 
     Raises:
         UnknownNameError: no reader has that name.
@@ -60,12 +59,11 @@ class Spelling(nn.Module):
         size: int,
         *,
         reader: str = "recurrent",
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if reader not in READERS:
             raise UnknownNameError("reader of letters", reader, READERS)
-        self.embedding = TokenEmbedding(letters, letter_size, dropout=dropout)
+        self.embedding = TokenEmbedding(letters, letter_size)
         self.recurrent = self.convolution = None
         if reader == "recurrent":
             self.recurrent = Recurrent("gru", letter_size, -(-size // 2), bidirectional=True)

@@ -19,11 +19,12 @@ def kinds() -> dict[str, Any]:
     Returns:
         Type hints by name; a name that tasks have with several kinds has all of them.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"data": str, "out": str, "base": str | None, "task": str | None}
     for group in (Source, Plan, *(task.made_of for task in TASKS.values())):
         hints = get_type_hints(group)
         for name in names(group):
             found[name] = Union[found.get(name, hints[name]), hints[name]]  # noqa: UP007
+    del found["path"]  # its name is "data"
     return found
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -52,7 +53,6 @@ class Tag:
 
     name: ClassVar[str] = "tag"
     summary: ClassVar[str] = "a tag for each token"
-    made_of: ClassVar[type] = TagSettings
     made_of: ClassVar[type] = TagSettings
 
     def __init__(
@@ -143,13 +143,16 @@ class Tag:
         kept = {name: value for name, value in settings.items() if name not in _RESOLVED}
         chosen = build_settings(TagSettings, fine_tuned(base.settings, kept))
         lines = [as_line(words) for words in train.inputs]
-        words, _ = base.reader.words.extended(lines, min_frequency=chosen.min_frequency)
+        words, file = base.reader.words, kept.get("vectors")
+        if file is not None or base.network.embedding.table.weight.requires_grad:
+            # where the vectors stay as they are, a new word's would never be learned
+            words, _ = words.extended(lines, min_frequency=chosen.min_frequency)
         letters = base.reader.letters
         if letters is not None:
             letters, _ = letters.extended(_spelt(train.inputs, chosen), min_frequency=2)
         labels = base.labels.extended(list(chain.from_iterable(train.targets)))
         # the words' vectors go on from the saved ones, unless a file is named anew
-        begun = _begun(kept.get("vectors"), words, chosen, chosen.embedding_size)
+        begun = _begun(file, words, chosen, chosen.embedding_size)
         return cls._built(chosen, (words, letters, labels), train, begun)
 
     @classmethod
@@ -194,7 +197,9 @@ class Tag:
 
     def saved_settings(self) -> dict[str, Any]:
         """Give what ``restore`` needs."""
-        return asdict(self.settings) | {"counts": self.counts, "broken": self.broken}
+        file = self.settings.vectors
+        own = {"counts": self.counts, "broken": self.broken}
+        return asdict(self.settings) | own | {"vectors": file and Path(file).name}
 
     def files(self) -> dict[str, str]:
         """Give the vocabularies as files."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from headgate.data.batches import Batches, pad
 from headgate.data.examples import Examples
@@ -50,7 +50,8 @@ class TagLearner:
     carried: tuple[Tensor, ...] = ()
 
     def __init__(self, task: Tags, train: Examples, valid: Examples, plan: Plan) -> None:
-        self.task, self.network, self.valid = task, task.network, valid
+        self.task, self.valid = task, valid
+        self.network: nn.Module = task.network
         kept = [self._kept(tags) for tags in train.targets]
         rows = [row for row, size in enumerate(kept) if size]
         if not rows:
@@ -65,7 +66,7 @@ class TagLearner:
 
     def _kept(self, tags: Sequence[str]) -> int:
         """Count the words that are learned from."""
-        longest, crf = self.task.settings.longest, self.network.crf
+        longest, crf = self.task.settings.longest, self.task.network.crf
         if len(tags) <= longest or crf is None or crf.allowed_ends is None:
             return min(len(tags), longest)
         ends = crf.allowed_ends.tolist()
@@ -83,21 +84,22 @@ class TagLearner:
         """
         return self.dealer.epoch(epoch)
 
-    def loss(self, rows: list[int]) -> Tensor:
+    def loss(self, batch: Any) -> Tensor:
         """Give the loss of a batch.
 
         Args:
-            rows: of the training part.
+            batch: rows of the training part.
 
         Returns:
             The mean negative log-likelihood of a token, in nats.
         """
-        device = next(self.network.parameters()).device
-        batch = self.encoded.batch(rows, device)
-        tags, _ = pad([self.tags[row] for row in rows], 0)
-        return self.network.loss(self.network(batch), tags.to(device), batch.lengths)
+        network = self.task.network
+        device = next(network.parameters()).device
+        read = self.encoded.batch(batch, device)
+        tags, _ = pad([self.tags[row] for row in batch], 0)
+        return network.loss(network(read), tags.to(device), read.lengths)
 
-    def validate(self, network: Tagger) -> Validation:
+    def validate(self, network: nn.Module) -> Validation:
         """Judge a network by its chunks where tags follow a scheme, else by its accuracy.
 
         Args:
@@ -106,6 +108,7 @@ class TagLearner:
         Returns:
             The scores.
         """
+        assert isinstance(network, Tagger)
         settings, names = self.task.settings, self.task.labels.classes
         ids = tag_ids(network, self.task.reader, self.valid.inputs, longest=settings.longest)
         given = [[names[number] for number in row] for row in ids]

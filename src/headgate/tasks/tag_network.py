@@ -55,8 +55,9 @@ def breach(train: Examples, scheme: str) -> str:
         try:
             check_scheme([tags], scheme)
         except DataError as error:
-            what = str(error).removeprefix("sequence 0, ")
-            return str(train.error(what, row, of="target"))
+            said = str(train.error(str(error).removeprefix("sequence 0, "), row, of="target"))
+            # kept with the model, which does not say where its data lay
+            return said if train.table is None else said.removeprefix(f"{train.table.path}, ")
     return ""
 
 
