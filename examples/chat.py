@@ -25,7 +25,6 @@ data = Path(tempfile.mkdtemp()) / "gate.csv"
 with open(data, "w", encoding="utf-8", newline="") as file:
     csv.writer(file).writerows(rows)
 
-settings = {"hidden_size": 64, "embedding_size": 32, "unit": "word", "epochs": 60}
-model = hg.train(data, input="question", target="answer", task="chat", **settings)
+model = hg.train(data, input="question", target="answer", task="chat", unit="word")
 for line in ("hello, tell me when it opens on Friday", "it closes when on Sunday?"):
     print(f"you> {line}\n     {model.predict(line)}")

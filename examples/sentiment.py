@@ -22,7 +22,7 @@ data = Path(tempfile.mkdtemp()) / "reviews.csv"
 with open(data, "w", encoding="utf-8", newline="") as file:
     csv.writer(file).writerows(rows)
 
-model = hg.train(data, input="review", target="label", unit="word", epochs=12)
+model = hg.train(data, input="review", target="label", unit="word")
 print(model.metrics["test"]["accuracy"])
 for review in ("the cast is funny and so is the music", "the cast is not funny, nor is the music"):
     print(model.predict(review), "←", review)

@@ -25,7 +25,7 @@ for form, person, place in itertools.product(forms, people, places):
 data = Path(tempfile.mkdtemp()) / "people.conll"
 data.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
 
-model = hg.train(data, epochs=10)
+model = hg.train(data)
 print(model.metrics["test"]["f1"])
 for sentence in ("Ada Bell lives in Rio Verde .", "in Bath we met Tomas ."):
     for entity in model.predict(sentence).entities:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from headgate.data.parquet import parquet_files, read_parquet
+from headgate.data.store import StoredRows
 from headgate.errors import DataError, MissingExtraError
 
 pa = pytest.importorskip("pyarrow")
@@ -143,6 +144,22 @@ def test_a_folder_is_one_table(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match=r"a folder of \.parquet files was wanted"):
         read_parquet(tmp_path / "none")
+
+
+def test_a_large_file_goes_to_the_disk_and_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = {"t": ["a", "안녕", ""], "tags": [["x"], [], ["y", "z"]]}
+    place = write(tmp_path / "a.parquet", columns)
+    whole = read_parquet(place)
+    monkeypatch.setenv("HEADGATE_READ_WHOLE", "0")
+    stored = read_parquet(place)
+    assert isinstance(stored.rows, StoredRows)
+    assert (list(stored.rows), list(stored.lines)) == (whole.rows, whole.lines)
+    assert (stored.columns, stored.notes, stored.files) == (whole.columns, whole.notes, [])
+    empty = write(tmp_path / "b.parquet", {"t": pa.array([], pa.string())})
+    with pytest.raises(DataError, match="there are columns, but no row"):
+        read_parquet(empty)
 
 
 def test_what_pyarrow_has_not_learned_yet_is_said_so(

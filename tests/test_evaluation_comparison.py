@@ -7,22 +7,26 @@ import pytest
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.scores import LESS_IS_BETTER, Score, less_is_better
 
+NAMES = ("accuracy", "perplexity", "bits_per_character", "f1:bad")
+
+
+def every(value: float) -> dict[str, Score]:
+    return {name: alone(value) for name in NAMES}
+
 
 def alone(value: float) -> Score:
     return Score(value, value, value)
 
 
 def test_the_best_is_the_highest_or_the_lowest_where_less_is_better() -> None:
-    names = ("accuracy", "perplexity", "bits_per_character", "f1:bad")
-    rivals = {"low": dict.fromkeys(names, alone(2.0)), "high": dict.fromkeys(names, alone(3.0))}
-    scores, values = beside(dict.fromkeys(names, alone(1.0)), rivals)
+    scores, values = beside(every(1.0), {"low": every(2.0), "high": every(3.0)})
     assert {name: score.baseline for name, score in scores.items()} == {
         "accuracy": 3.0,
         "perplexity": 2.0,
         "bits_per_character": 2.0,
         "f1:bad": 3.0,
     }
-    assert values == {"low": dict.fromkeys(names, 2.0), "high": dict.fromkeys(names, 3.0)}
+    assert values == {"low": dict.fromkeys(NAMES, 2.0), "high": dict.fromkeys(NAMES, 3.0)}
 
 
 def test_a_score_that_no_baseline_has_keeps_its_own() -> None:

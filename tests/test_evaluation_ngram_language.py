@@ -71,7 +71,9 @@ def test_its_nats_are_those_of_the_definitions(order: int, seed: int) -> None:
     known, other = texts(seed)
     model = KneserNey.fit(torch.tensor(known), vocabulary=V, order=order)
     wanted = Twin(known, order).nats(other)
-    assert_equal(model.nats(torch.tensor(other)), torch.tensor(wanted, dtype=torch.float64), "output")
+    assert_equal(
+        model.nats(torch.tensor(other)), torch.tensor(wanted, dtype=torch.float64), "output"
+    )
 
 
 @pytest.mark.parametrize("known", [[3], [3, 3], [0, 1, 2, 3, 4, 5, 6], [2] * 9])

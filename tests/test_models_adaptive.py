@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -52,7 +53,8 @@ def test_the_nats_of_a_token_are_those_of_the_distribution(rows: int) -> None:
 
 
 def test_what_is_rare_has_few_weights() -> None:
-    shapes = [tuple(part[1].weight.shape) for part in head().softmax.tail]
+    tails: Any = head().softmax.tail
+    shapes = [tuple(part[1].weight.shape) for part in tails]
     assert shapes == [(4, M // 4), (5, M // 16)]
 
 
@@ -93,7 +95,7 @@ def test_cutoffs_must_rise_inside_the_vocabulary(cutoffs: list[int]) -> None:
 
 
 def test_what_does_not_fit_is_named() -> None:
-    with pytest.raises(ShapeError, match="2 cutoffs need 16 features at least.*reads 15"):
+    with pytest.raises(ShapeError, match=r"2 cutoffs need 16 features at least.*reads 15"):
         AdaptiveSoftmax(15, PLACES, [3, 7])
     with pytest.raises(ShapeError, match="each of 0 to 11 once"):
         AdaptiveSoftmax(M, torch.zeros(V, dtype=torch.int64), [3])

@@ -23,12 +23,19 @@ from headgate.data.examples import Examples
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError, ShapeError
 from headgate.model import load
+from headgate.tasks import generate_learner
 from headgate.tasks.generate import Generate
 from headgate.tasks.protocol import Task
 from headgate.training import fit
 
 TEXT = verses()
 SMALL: dict[str, Any] = {"hidden_size": 16, "embedding_size": 8, "bptt": 10}
+
+
+@pytest.fixture(autouse=True)
+def _short_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a validation writes for the eye takes longer than what it judges."""
+    monkeypatch.setattr(generate_learner, "_SAMPLED", 3)
 
 
 def learned(*texts: str, **settings: Any) -> Generate:
@@ -69,7 +76,7 @@ def test_a_document_without_lines_is_cut_where_it_is() -> None:
 def test_too_short_a_document_is_named() -> None:
     with pytest.raises(DataError, match="5 characters is too short: its valid part"):
         Generate.divide(Examples(["a\nb c"]), valid=0.1, test=0.1, seed=1)
-    with pytest.raises(DataError, match="leave nothing|below 1 in all"):
+    with pytest.raises(DataError, match="below 1 in all"):
         Generate.divide(Examples([TEXT]), valid=0.5, test=0.5, seed=1)
 
 
@@ -112,11 +119,16 @@ def test_rows_end_and_begin_anew() -> None:
     rows = ["one two", "three four", "five six"] * 20
     task = trained(*rows, epochs=14)
     said = [
-        "".join(task.generate("", sampling=Sampling(seed=seed), length=30)) for seed in range(12)
+        "".join(task.generate("", sampling=Sampling(0.4, seed=seed), length=30))
+        for seed in range(12)
     ]
     assert set(said) <= set(rows)
     assert len(set(said)) > 1
-    assert task.complete(["one", "three", "f"], sampling=Sampling(0)) == [" two", " four", "ive six"]
+    assert task.complete(["one", "three", "f"], sampling=Sampling(0)) == [
+        " two",
+        " four",
+        "ive six",
+    ]
     joined = task.evaluate(Examples(rows[:3]), None).scores["perplexity"].value
     assert joined < 1.3
 
@@ -227,7 +239,7 @@ def test_a_saved_model_goes_on_with_new_letters(tmp_path: Path, changed: dict[st
     assert task.places[: len(old.field)].tolist() == old.places.tolist()
     with pytest.raises(HeadgateError, match="in the saved model"):
         Generate.learn(Examples([TEXT]), {"hidden_size": 99}, old)
-    with pytest.raises(HeadgateError, match="tie is .* in the saved model"):
+    with pytest.raises(HeadgateError, match=r"tie is .* in the saved model"):
         Generate.learn(Examples([TEXT]), {"tie": not old.settings.tie}, old)
 
 
@@ -253,8 +265,8 @@ def test_the_plan_has_fewer_passes_for_more_text_and_larger_networks() -> None:
     train = Examples([TEXT])
     assert small.plan(train).epochs == 200
     assert 1 <= large.plan(train).epochs <= 200
-    long = [learned(TEXT * 300, hidden_size=size).plan(train).epochs for size in (128, 512)]
-    assert 200 > long[0] > 10 * long[1] >= 10
+    long = [learned(TEXT * 300, hidden_size=size).plan(train).epochs for size in (256, 512)]
+    assert 200 > long[0] > 3 * long[1] >= 3
 
 
 def test_the_gates_are_shown_with_the_surprise_of_each_token() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +15,13 @@ from tests.tolerances import assert_equal
 
 from headgate.data.examples import Examples
 from headgate.tasks.generate import Generate
-from headgate.tasks.generate_learner import GenerateLearner, Window, resets_of, windows
+from headgate.tasks.generate_learner import Window, resets_of, windows
 from headgate.training import Learner, Plan, fit
 
 SMALL: dict[str, Any] = {"hidden_size": 16, "embedding_size": 8, "bptt": 10}
 
 
-def learner(*texts: str, **changed: Any) -> GenerateLearner:
+def learner(*texts: str, **changed: Any) -> Any:
     torch.manual_seed(0)
     train = Examples(list(texts) or [verses()])
     task = Generate.learn(train, SMALL | {"dropout": 0.0})
@@ -28,9 +29,7 @@ def learner(*texts: str, **changed: Any) -> GenerateLearner:
     return task.learner(train, train, plan)
 
 
-@given(
-    length=st.integers(1, 60), columns=st.integers(1, 7), steps=st.integers(1, 9)
-)
+@given(length=st.integers(1, 60), columns=st.integers(1, 7), steps=st.integers(1, 9))
 def test_windows_hold_the_text_in_its_order(length: int, columns: int, steps: int) -> None:
     ids = torch.arange(10, 10 + length)
     found = windows(ids, 3, columns=columns, steps=steps)
@@ -64,10 +63,10 @@ def test_an_epoch_has_every_token_but_fewer_than_a_step_of_the_columns() -> None
     assert found.columns == 4
     assert int(missing.min()) >= 0
     assert int(missing.sum()) == len(text) % 4
-    pairs = {(int(a), int(b)) for a, b in zip(text[:-1], text[1:], strict=True)}
+    pairs = {(int(a), int(b)) for a, b in itertools.pairwise(text)}
     for window in found.batches(2):
-        for a, b in zip(window.ids.flatten().tolist(), window.targets.flatten().tolist()):
-            assert (a, b) in pairs or b == text[0]
+        for column in torch.stack([window.ids.flatten(), window.targets.flatten()], 1).tolist():
+            assert tuple(column) in pairs or column[1] == text[0]
 
 
 def test_epochs_hang_on_nothing_but_their_number() -> None:
@@ -154,3 +153,40 @@ def test_it_keeps_the_protocol_and_trains(cell: str) -> None:
     assert isinstance(found, Learner)
     history = fit(found, plan)
     assert history.rows[-1]["valid_loss"] < history.rows[0]["train_loss"]
+
+
+class Kept:
+    """A keeper in memory, which ends the training once it has kept some checkpoints."""
+
+    def __init__(self, count: int) -> None:
+        self.left, self.found = count, None
+
+    def keep(self, tensors: Any, numbers: dict[str, Any]) -> None:
+        self.found = ({name: each.clone() for name, each in tensors.items()}, numbers)
+        self.left -= 1
+        if not self.left:
+            raise StoppedError
+
+    def kept(self) -> Any:
+        return self.found
+
+
+class StoppedError(Exception):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("texts", [[verses(20)], verses(40).splitlines()])
+@pytest.mark.parametrize("stop", [5, 16])  # inside an epoch: of the first, of a later one
+def test_a_training_that_was_stopped_goes_on_to_the_bit(texts: list[str], stop: int) -> None:
+    def run(keeper: Kept) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        train = Examples(texts)
+        task = Generate.learn(train, SMALL | {"dropout": 0.3})
+        plan = Plan(epochs=4, batch_size=4, save_every=0.0, seed=3)
+        fit(task.learner(train, train, plan), plan, (), keeper)
+        return task.network.state_dict()
+
+    undisturbed, keeper = run(Kept(10_000)), Kept(stop)
+    with pytest.raises(StoppedError):
+        run(keeper)
+    assert_equal(run(keeper), undisturbed, "bits")

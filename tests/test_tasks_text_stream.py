@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from tests.tiny import generator, verses
@@ -30,7 +29,7 @@ def running(source: str | None = None, **wishes: Any) -> TextStream:
 def whole(task: Any, text: str) -> torch.Tensor:
     ids = torch.tensor([[task.text.start, *task.text.prompt(text)]])
     with torch.inference_mode():
-        return task.network(ids)[0][1:, 0].log_softmax(-1)
+        return task.network.eval()(ids)[0][1:, 0].log_softmax(-1)
 
 
 def test_it_keeps_the_protocol() -> None:
@@ -102,7 +101,7 @@ def test_rows_step_together_and_begin_anew_one_by_one() -> None:
 
 
 def test_what_is_expected_can_be_read() -> None:
-    expected = running(WORD).step(np.int64(7))
+    expected = running(WORD).step(7)
     assert isinstance(expected, ExpectedToken)
     best = expected.likeliest(3)
     assert [value for _, value in best] == sorted((v for _, v in best), reverse=True)
@@ -117,9 +116,7 @@ def test_a_line_is_read_and_gone_on_with_to_its_end() -> None:
     said = "".join(stream.answer("warm is", Sampling(0)))
     assert "\n" not in said
     generate: Any = task
-    wanted = "".join(
-        generate.generate("warm is", length=200, sampling=Sampling(0), stop=["\n"])
-    )
+    wanted = "".join(generate.generate("warm is", length=200, sampling=Sampling(0), stop=["\n"]))
     assert said == wanted
     taken = stream.position
     assert taken == len("warm is" + said) + 1  # the line's end is read, too

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headgate.data.arrow import BadCellError, cells_of, class_names, refusal
 from headgate.data.columns import Cell, Table, column_index
+from headgate.data.store import TableWriter
 from headgate.errors import DataError
 
 _LISTED = 10  # classes that a note names
@@ -28,7 +29,9 @@ class ArrowSource:
     batches: Callable[[list[str]], Iterator[Any]]
 
 
-def read_arrow(sources: Sequence[ArrowSource], *, path: str, columns: Sequence[str]) -> Table:
+def read_arrow(
+    sources: Sequence[ArrowSource], *, path: str, columns: Sequence[str], stored: bool = False
+) -> Table:
     """Read sources with the same columns as one table.
 
     Args:
@@ -37,6 +40,7 @@ def read_arrow(sources: Sequence[ArrowSource], *, path: str, columns: Sequence[s
         columns: the columns to read, by name or number; each is then called as it is here, so
             that a number keeps its meaning where not all columns are read. Empty reads all that
             have text in every row, and notes which have not.
+        stored: whether the rows go to a temporary file where they are many.
 
     Returns:
         The table; its lines are the rows' numbers in their source, counted from 1.
@@ -46,19 +50,25 @@ def read_arrow(sources: Sequence[ArrowSource], *, path: str, columns: Sequence[s
     """
     names, notes = (columns, []) if columns else _readable(sources)
     names = tuple(dict.fromkeys(names))
+    notes = [*notes, *_about_classes(sources[0], names)]
+    table = Table(path, names, [], [], True, tuple(notes))
+    writer = TableWriter(table) if stored else None
     rows: list[list[Cell]] = []
     lines: list[int] = []
     origins: list[str] = []
     for source in sources:
-        before = len(rows)
-        rows.extend(_rows(source, names))
-        count = len(rows) - before
-        lines.extend(range(1, count + 1))
-        origins.extend([source.path] * count if source.path != path else ())
-    if not rows:
+        for line, row in enumerate(_rows(source, names), start=1):
+            if writer is not None:
+                writer.append(row, line)
+            else:
+                rows.append(row)
+                lines.append(line)
+            if source.path != path:
+                origins.append(source.path)
+    whole = replace(table, rows=rows, lines=lines) if writer is None else writer.table()
+    if not len(whole):
         raise DataError("there are columns, but no row", path=path)
-    notes = [*notes, *_about_classes(sources[0], names)]
-    return Table(path, names, rows, lines, True, tuple(notes), origins)
+    return replace(whole, files=origins)
 
 
 def _rows(source: ArrowSource, names: Sequence[str]) -> Iterator[list[Cell]]:

@@ -11,6 +11,7 @@ from typing import Any
 from headgate.data.arrow import arrow
 from headgate.data.arrow_table import ArrowSource, read_arrow
 from headgate.data.columns import Table
+from headgate.data.lazy import is_large
 from headgate.errors import DataError
 
 _AT_ONCE = 8192  # rows that are decoded at a time
@@ -41,7 +42,8 @@ def read_parquet(path: str | os.PathLike[str], *, columns: Sequence[str] = ()) -
     if not files:
         raise DataError("a folder of .parquet files was wanted, and none is in it", path=place)
     sources = [_open(file) for file in files]
-    table = read_arrow(sources, path=str(place), columns=columns)
+    large = any(is_large(file) for file in files)
+    table = read_arrow(sources, path=str(place), columns=columns, stored=large)
     return replace(table, notes=(*table.notes, *_about_files(files)))
 
 

@@ -73,18 +73,20 @@ class TextFile:
             before += data.count(b"\n")
 
     def head(self) -> str:
-        """Give the first piece that is not blank.
+        """Give the piece that the first line is in, of a file that is not blank.
 
         Returns:
-            The piece.
+            The piece; line ends alone make no line.
 
         Raises:
             DataError: the file is empty, or cannot be read.
         """
-        found = next((each for each in self.pieces() if each.strip()), None)
-        if found is None:
-            raise DataError("the file is empty", path=self.path)
-        return found
+        first = ""
+        for piece in self.pieces():
+            first = first or (piece if piece.strip("\r\n") else "")
+            if piece.strip():
+                return first
+        raise DataError("the file is empty", path=self.path)
 
     def lines(self) -> Iterator[str]:
         """Give the lines with their ends.

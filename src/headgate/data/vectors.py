@@ -151,11 +151,14 @@ class _Lines:
 
     def vector(self, numbers: list[bytes], line: int) -> Tensor:
         """Read the numbers of a word that is kept."""
-        bad = next((each for each in numbers if not _is_number(each)), None)
-        found = torch.tensor([float(each) for each in numbers] if bad is None else [])
-        if bad is None and bool(found.isfinite().all()):
-            return found
-        came = "one beyond all bounds" if bad is None else shown(bad.decode(errors="replace"))
+        came = "one without bounds"
+        try:
+            found = torch.tensor([*map(float, numbers)])
+            if bool(found.isfinite().all()):
+                return found
+        except ValueError:
+            bad = next(each for each in numbers if not _is_number(each))
+            came = shown(bad.decode(errors="replace"))
         raise self._error(f"finite numbers were wanted after the word, and {came} came", line)
 
     def _error(self, message: str, line: int) -> DataError:

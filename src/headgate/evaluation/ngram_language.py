@@ -88,12 +88,12 @@ class KneserNey:
         ids = ids[-MOST_TOKENS:]
         tables = _numbered(ids, vocabulary, min(order, len(ids)))
         orders = []
-        for n, (keys, _, first) in enumerate(tables, start=1):
-            if n == len(tables):
-                counts = torch.bincount(tables[-1][1], minlength=len(keys))
+        for n, (keys, numbers, _) in enumerate(tables):
+            if n + 1 < len(tables):
+                counts = _kinds_before(tables[n + 1], tables[n])
             else:
-                counts = _kinds_before(tables[n], tables[n - 1])
-            below = len(tables[n - 2][0]) if n > 1 else 1
+                counts = torch.bincount(numbers, minlength=len(keys))
+            below = len(tables[n - 1][0]) if n else 1
             orders.append(_order(keys, counts, vocabulary=vocabulary, below=below))
         return cls(vocabulary, orders)
 

@@ -9,7 +9,7 @@ from headgate.evaluation.diversity import distinct
 from headgate.tasks.chat_settings import ChatSettings
 from headgate.tasks.pair_settings import PairSettings
 from headgate.tasks.pairs import Pairs
-from headgate.tasks.protocol import Evaluation
+from headgate.tasks.protocol import Evaluation, batch_for
 from headgate.training import Plan
 
 
@@ -21,9 +21,10 @@ class Chat(Pairs):
     made_of: ClassVar[type[PairSettings]] = ChatSettings
 
     def plan(self, train: Examples) -> Plan:
-        """Give sound limits: about six hundred thousand pairs read, in 3 to 60 passes."""
-        epochs = max(3, min(60, 600_000 // len(train)))
-        return Plan(epochs=epochs, batch_size=64, learning_rate=2e-3, average=0.995)
+        """Give sound limits: about 175,000 pairs read, in 3 to 60 passes."""
+        epochs = max(3, min(60, 175_000 // len(train)))
+        batch_size = batch_for(len(train), epochs=epochs, most=64)
+        return Plan(epochs=epochs, batch_size=batch_size, learning_rate=2e-3, average=0.99)
 
     def judge(
         self, sources: list[str], references: list[list[str]], found: list[str]

@@ -40,7 +40,7 @@ class ChatSettings(PairSettings):
     """
 
     hidden_size: int = 256
-    embedding_size: int = 256
-    dropout: float = 0.4
+    embedding_size: int = 128
+    dropout: float = 0.3
     shared: bool | str = "auto"
     vocabulary_size: int = 4000

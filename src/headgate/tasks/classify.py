@@ -28,7 +28,13 @@ from headgate.streaming import Stream
 from headgate.tasks import cells
 from headgate.tasks.classification import LISTED, Classification
 from headgate.tasks.classify_settings import SPELT, ClassifySettings
-from headgate.tasks.protocol import Evaluation, build_settings, divide_rows, fine_tuned
+from headgate.tasks.protocol import (
+    Evaluation,
+    batch_for,
+    build_settings,
+    divide_rows,
+    fine_tuned,
+)
 from headgate.tasks.token_stream import TokenStream
 from headgate.training import Plan, Validation
 
@@ -133,7 +139,8 @@ class Classify:
         """Give sound limits: so many tokens read, in 3 to 40 passes."""
         tokens = sum(map(len, self.encode(train.inputs)))
         wanted = _LETTERS_READ if self.text.unit in _LETTERS else _TOKENS_READ
-        return Plan(epochs=max(3, min(40, round(wanted / tokens))), batch_size=32)
+        epochs = max(3, min(40, round(wanted / tokens)))
+        return Plan(epochs=epochs, batch_size=batch_for(len(train), epochs=epochs, most=32))
 
     def saved_settings(self) -> dict[str, Any]:
         """Give what ``restore`` needs."""

@@ -83,7 +83,13 @@ def learn_field(texts: Sequence[str], settings: GenerateSettings) -> TextField:
         pieces = sum(map(len, texts)) // _CHARACTERS_A_PIECE
         size = max(_FEWEST, min(_MOST, pieces)) if unit == "subword" else _WORDS
     lines = [line for text in texts for line in lines_of(text)]
-    return TextField.learn(lines, unit=unit, vocabulary_size=size, lowercase=settings.lowercase)
+    return TextField.learn(
+        lines,
+        unit=unit,
+        vocabulary_size=size,
+        min_frequency=settings.min_frequency,
+        lowercase=settings.lowercase,
+    )
 
 
 def tokens_for(network: LanguageModel) -> float:

@@ -103,8 +103,8 @@ class GenerateLearner:
     """
 
     def __init__(self, task: Generate, train: Sequence[Tensor], valid: Tensor, plan: Plan) -> None:
-        self.task, self.network, self.train, self.valid = task, task.network, train, valid
-        self.plan = plan
+        self.task, self.train, self.valid, self.plan = task, train, valid, plan
+        self.network: nn.Module = task.network
         self.carried: tuple[Tensor, ...] = ()
         tokens, steps = sum(map(len, train)), task.settings.bptt
         self.columns = max(1, min(plan.batch_size, tokens // steps))
@@ -137,16 +137,16 @@ class GenerateLearner:
     def _before(self, place: int) -> int:
         return int(self.train[0][place - 1]) if place else self.task.text.start
 
-    def loss(self, window: Window) -> Tensor:
+    def loss(self, batch: Window) -> Tensor:
         """Give the mean surprise of a window's tokens, and carry the state on.
 
         Args:
-            window: some steps of every column.
+            batch: some steps of every column.
 
         Returns:
             Nats a token, with a gradient that ends where the window begins.
         """
-        nats, state = self.task.read_window(self.network, window, self.carried)
+        nats, state = self.task.read_window(self.task.network, batch, self.carried)
         self.carried = tuple(each.detach() for each in state)
         return nats.mean()
 

@@ -30,6 +30,8 @@ class GenerateSettings:
             where the text has 512 distinct ones at most, else subwords.
         vocabulary_size: tokens at most; where None 50,000 words or characters, or a subword for
             200 characters of the text, but no more than 8,000 and no fewer than 500.
+        min_frequency: how often a word, a character or a merged pair must occur to get an id; None
+            is 1 for characters, else 2.
         lowercase: whether case is dropped.
         bptt: steps of a window, over which the gradient goes back.
         program: the cell itself where it is a user's own, for a saved model.
@@ -45,6 +47,7 @@ class GenerateSettings:
     cutoffs: list[int] | str | None = "auto"
     unit: str = "auto"
     vocabulary_size: int | None = None
+    min_frequency: int | None = None
     lowercase: bool = False
     bptt: int = 100
     program: str | None = None
@@ -52,8 +55,8 @@ class GenerateSettings:
     def __post_init__(self) -> None:
         check_positive(embedding_size=self.embedding_size, bptt=self.bptt)
         check_probability(dropout=self.dropout)
-        if self.vocabulary_size is not None:
-            check_positive(vocabulary_size=self.vocabulary_size)
+        given = {"vocabulary_size": self.vocabulary_size, "min_frequency": self.min_frequency}
+        check_positive(**{name: size for name, size in given.items() if size is not None})
         if isinstance(self.cutoffs, str) and self.cutoffs != "auto":
             raise UnknownNameError("cutoffs", self.cutoffs, ["auto", "None", "a list of ids"])
         if self.tie and isinstance(self.cutoffs, list):

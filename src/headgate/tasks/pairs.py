@@ -133,7 +133,7 @@ class Pairs(ABC):
                     f"{name} is {own!r} in the saved model, whose weights are of that, and "
                     f"{given[name]!r} came: leave it out, or train anew"
                 )
-        left = {key: value for key, value in given.items() if value != "auto" or key == "unit"}
+        left = {name: value for name, value in given.items() if value != "auto"}  # as it was
         chosen = build_settings(type(self.settings), fine_tuned(self.settings, left))
         fields = self.fields.extended(train)
         kept = Kept.of(train, fields.target, chosen.longest)
@@ -256,7 +256,7 @@ class Pairs(ABC):
         """Keep the decoder running over one source."""
         _refuse(quantize)
         if rows is not None:
-            raise StreamError("a translator's stream is of one source, so it has no rows")
+            raise StreamError("the stream of a decoder is of one source, so it has no rows")
         stream = DecoderStream(self, rewind=rewind)
         if source is not None:
             stream.begin(source)
@@ -306,6 +306,6 @@ class Pairs(ABC):
 def _refuse(quantize: str | None) -> None:
     if quantize is not None:
         raise StreamError(
-            "a translator is not quantized: its decoder looks at the source between its layers, "
+            "an encoder-decoder is not quantized: it looks at the source between its layers, "
             "which is no chain of matrices"
         )

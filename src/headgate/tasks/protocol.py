@@ -26,6 +26,7 @@ from headgate.inspection.trace import Inspection
 from headgate.training import Learner, Plan
 
 Settings = TypeVar("Settings")
+_SMALLEST_BATCH, _STEPS = 8, 600
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,27 @@ def divide_rows(
     """
     found = split(keys, labels, seed=seed, **shares)
     return {name: examples.take(getattr(found, name)) for name in ("train", "valid", "test")}
+
+
+def batch_for(rows: int, *, epochs: int, most: int) -> int:
+    """Give a size of batches by which a small data set, too, has some hundred steps.
+
+    Args:
+        rows: of the training part.
+        epochs: passes over it.
+        most: rows of a batch where there are rows enough.
+
+    Returns:
+        Rows of a batch.
+
+    Example:
+        >>> batch_for(5000, epochs=10, most=64), batch_for(80, epochs=40, most=64)
+        (64, 8)
+    """
+    size = most
+    while size > _SMALLEST_BATCH and rows * epochs < _STEPS * size:
+        size //= 2
+    return size
 
 
 # What fixes the shapes and the reading of a saved model, so that its weights still fit.

@@ -22,7 +22,13 @@ from headgate.inspection.trace import Inspection
 from headgate.layers.tag_schemes import constraints
 from headgate.streaming import Stream
 from headgate.tasks import cells
-from headgate.tasks.protocol import Evaluation, build_settings, divide_rows, fine_tuned
+from headgate.tasks.protocol import (
+    Evaluation,
+    batch_for,
+    build_settings,
+    divide_rows,
+    fine_tuned,
+)
 from headgate.tasks.tag_encoding import Reader, as_line, spell
 from headgate.tasks.tag_learner import TagLearner
 from headgate.tasks.tag_network import breach, build_network, scheme_of, tag_ids
@@ -193,7 +199,8 @@ class Tag:
     def plan(self, train: Examples) -> Plan:
         """Give sound limits: 4 to 40 passes, fewer over more tokens, though more steps in all."""
         tokens = sum(map(len, train.inputs))
-        return Plan(epochs=max(4, min(40, round(_PASSES / tokens**0.5))), batch_size=32)
+        epochs = max(4, min(40, round(_PASSES / tokens**0.5)))
+        return Plan(epochs=epochs, batch_size=batch_for(len(train), epochs=epochs, most=32))
 
     def saved_settings(self) -> dict[str, Any]:
         """Give what ``restore`` needs."""

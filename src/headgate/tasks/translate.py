@@ -13,7 +13,7 @@ from headgate.evaluation.scores import Score
 from headgate.evaluation.translation import bleu, choose_tokenizer, chrf, exact_match
 from headgate.tasks.pair_settings import PairSettings
 from headgate.tasks.pairs import Pairs, build_network
-from headgate.tasks.protocol import Evaluation
+from headgate.tasks.protocol import Evaluation, batch_for
 from headgate.tasks.translate_settings import TranslateSettings
 from headgate.training import Plan
 
@@ -32,7 +32,8 @@ class Translate(Pairs):
     def plan(self, train: Examples) -> Plan:
         """Give sound limits: about a million and a half pairs read, in 3 to 60 passes."""
         epochs = max(3, min(60, 1_500_000 // len(train)))
-        return Plan(epochs=epochs, batch_size=64, learning_rate=2e-3, average=0.995)
+        batch_size = batch_for(len(train), epochs=epochs, most=64)
+        return Plan(epochs=epochs, batch_size=batch_size, learning_rate=2e-3, average=0.995)
 
     def judge(
         self, sources: list[str], references: list[list[str]], found: list[str]

@@ -1,0 +1,33 @@
+"""Every example runs as it stands and says what it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+SAID = {
+    "hello.py": ["step 60 ", "hell → ello", "from h alone, step by step: hello"],
+    "sentiment.py": ["good (0.", "bad (0.", "not  update gate 0."],
+    "tagging.py": ["PER: Ada Bell", "LOC: Rio Verde", "LOC: Bath", "PER: Tomas"],
+    "chat.py": ["The gate opens at nine.", "The gate closes at noon."],
+}
+
+
+def test_every_example_is_listed() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == SAID.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAID)
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    place = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)}
+    words = [sys.executable, "-W", "error", str(EXAMPLES / name)]
+    found = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=place)
+    assert found.returncode == 0, found.stderr
+    for said in SAID[name]:
+        assert said in found.stdout
