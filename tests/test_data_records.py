@@ -62,3 +62,11 @@ def test_tokens_and_tags_are_the_columns_where_none_is_named() -> None:
     assert read(row).roles == ("tokens", "tags")
     assert read(row, columns=("tokens", "id")).roles is None
     assert read('{"tokens": ["a"]}').roles is None
+
+
+def test_columns_by_number_are_those_of_the_file() -> None:
+    line = '{"question": "when?", "answer": "now", "who": "me"}'
+    table = read_records([line], [1], columns=("2", "1"), path="a.jsonl")
+    assert (table.column("2"), table.column("1")) == (["now"], ["when?"])
+    one = read_records([line], [1], columns=("1", "3"), path="a.jsonl")
+    assert (one.column("1"), one.column("3")) == (["when?"], ["me"])

@@ -39,22 +39,25 @@ def read_records(
             list holds anything but texts.
     """
     first = _record(texts[0], path=path, row=lines[0])
-    names = _names(tuple(first), columns, path=path)
+    keys = _keys(tuple(first), columns, path=path)
     rows = []
     for text, line in zip(texts, lines, strict=True):
         record = _record(text, path=path, row=line)
-        rows.append([_cell(record.get(name), path=path, row=line, column=name) for name in names])
-    roles = _ROLES if not columns and set(_ROLES) <= set(names) else None
-    return Table(path, names, rows, lines, False, roles=roles)
+        cells = [record.get(key) for key in keys.values()]
+        rows.append(
+            [_cell(c, path=path, row=line, column=n) for n, c in zip(keys, cells, strict=True)]
+        )
+    roles = _ROLES if not columns and keys.keys() >= set(_ROLES) else None
+    return Table(path, tuple(keys), rows, lines, False, roles=roles)
 
 
-def _names(keys: tuple[str, ...], columns: Sequence[str], *, path: str) -> tuple[str, ...]:
-    """Choose the keys to read, each once."""
+def _keys(keys: tuple[str, ...], columns: Sequence[str], *, path: str) -> dict[str, str]:
+    """Choose the keys to read, under the names or numbers by which they were asked for."""
     try:
-        chosen = [keys[column_index(keys, name)] for name in columns]
+        chosen = {name: keys[column_index(keys, name)] for name in columns}
     except DataError as error:
         raise DataError(str(error), path=path) from None
-    return tuple(dict.fromkeys(chosen)) or keys
+    return chosen or {key: key for key in keys}
 
 
 def _record(text: str, *, path: str, row: int) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 The name's ending says how a file is read, after a ``.gz`` is taken off: .csv, .tsv,
 .jsonl or .ndjson, .conll, .iob or .bio, .conllu, .parquet, .txt. A folder of .txt files is read as
-one file a class. Every error names the file and the line: the user mends the file, not the program.
+one file a class, one of .parquet files as one table. Every error names the file and the line: the
+user mends the file, not the program.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from headgate.data.conll import looks_conll, read_conll, read_conllu
 from headgate.data.delimited import QUOTING, SPOKEN, Wishes, read_delimited, separator_of
 from headgate.data.encodings import decode
 from headgate.data.lazy import is_large, read_lazily
-from headgate.data.parquet import read_parquet
+from headgate.data.parquet import parquet_files, read_parquet
 from headgate.data.records import read_records
 from headgate.errors import DataError, UnknownNameError
 
@@ -92,7 +93,8 @@ def read_table(  # noqa: PLR0913  (each says how a file is read)
         raise UnknownNameError("quoting", quoting, QUOTING)
     place = Path(path)
     if place.is_dir():
-        table = _read_folder(place, encoding=encoding)
+        parquet = parquet_files(place)
+        table = read_parquet(place, columns=columns) if parquet else _read_folder(place, encoding)
     elif (found := _kind_of(place, kind)) == "parquet":
         table = read_parquet(place, columns=columns)
     else:
@@ -234,7 +236,7 @@ def _text_lines(text: str) -> tuple[list[str], list[int]]:
     return [line for line, _ in full], [number for _, number in full]
 
 
-def _read_folder(folder: Path, *, encoding: str | None) -> Table:
+def _read_folder(folder: Path, encoding: str | None) -> Table:
     """Read each .txt file as the texts of one class, named by the file."""
     files = sorted(folder.glob("*.txt"))
     if not files:
