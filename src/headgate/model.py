@@ -8,7 +8,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,12 +24,14 @@ from headgate.artifacts.claim import claim
 from headgate.data.columns import Cell, Table
 from headgate.data.origin import Source, read_parts
 from headgate.data.run_file import read_run
+from headgate.decoding import Sampling
 from headgate.errors import CellError, DataError, ModelDirectoryError, OutputError
 from headgate.inspection.trace import Inspection
 from headgate.tasks import Evaluation, Task, task_named
 from headgate.tasks.cells import by_name
+from headgate.tasks.generate import Generate
 from headgate.tasks.keys import kinds
-from headgate.tasks.protocol import TaskStream
+from headgate.tasks.protocol import TaskStream, build_settings
 from headgate.trainer import Say, Trainer, read_examples
 from headgate.training.loop import INTERRUPTED
 from headgate.training.threads import threads_for
@@ -100,6 +102,26 @@ class Model:
         """
         self.task.network.eval()
         return self.task.stream(source, rows=rows, rewind=rewind, quantize=quantize)
+
+    def generate(self, prompt: str = "", **how: Any) -> Iterator[str]:
+        """Go on from a text, with a language model.
+
+        Args:
+            prompt: the beginning; it may be empty.
+            **how: ``length``, tokens at most; ``stop``, strings that end it; and how each token is
+                drawn: ``temperature``, ``top_k``, ``top_p``, ``repetition_penalty``, ``seed``.
+
+        Returns:
+            Pieces of text, each as soon as it is sure.
+
+        Raises:
+            DataError: the model is of another task, or the prompt has unknown characters.
+            UnknownNameError: there is no such word for how.
+        """
+        if not isinstance(self.task, Generate):
+            raise DataError(f"a model of the task {self.task.name} does not go on with texts")
+        limits = {name: how.pop(name) for name in ("length", "stop") if name in how}
+        return self.task.generate(prompt, sampling=build_settings(Sampling, how), **limits)
 
     def evaluate(
         self, data: str | os.PathLike[str] | Table, *, quantize: str | None = None

@@ -15,6 +15,7 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples
 from headgate.data.origin import Source, digest
 from headgate.data.splits import repeats
+from headgate.data.text_stream import Document
 from headgate.errors import DataError
 from headgate.models.inherit import inherit
 from headgate.tasks import Task, infer, keys, task_named
@@ -24,7 +25,7 @@ from headgate.training.tensorboard import tensorboard
 from headgate.training.threads import threads_for
 
 Say = Callable[[str], None]
-_MOST_HELD_OUT = 5000
+_MOST_HELD_OUT, _MOST_CHARACTERS = 5000, 2_000_000  # rows; and of one text
 _PLAN = {each.name for each in fields(Plan)}
 _FREE = ("save_every",)  # of the plan, what changes no result
 
@@ -84,7 +85,7 @@ class Trainer:
 
     def divide(self, examples: Examples) -> dict[str, Examples]:
         """Split the rows, or read the parts that come as files of their own."""
-        tenth = min(0.1, _MOST_HELD_OUT / len(examples))
+        tenth = min(0.1, _most_held_out(examples))
         try:
             shares = self.source.shares(self.tables, tenth)
             parts = self.kind.divide(examples, seed=self.seed, **shares)
@@ -99,7 +100,7 @@ class Trainer:
 
     def say_sizes(self, examples: Examples, parts: dict[str, Examples]) -> None:
         """Say how many rows are for what."""
-        twice = repeats([_key(each) for each in examples.inputs])
+        twice = repeats(map(_key, examples.inputs)) if len(examples) > 1 else 0
         again = f"; {twice} repeats of an input stay on one side" if twice else ""
         sizes = ", ".join(f"{name} {_size(part)}" for name, part in parts.items())
         rows = "1 text" if len(examples) == 1 else f"{len(examples)} rows"
@@ -258,8 +259,17 @@ def _key(input: Any) -> str:
     return input if isinstance(input, str) else " ".join(input)
 
 
+def _most_held_out(examples: Examples) -> float:
+    """Give the share that a held-out part has at most where nothing is said of it."""
+    if _is_one_text(examples):
+        return _MOST_CHARACTERS / max(1, len(examples.inputs[0]))
+    return _MOST_HELD_OUT / len(examples)
+
+
 def _size(part: Examples) -> str:
     """Count the rows; of one text its characters."""
-    if len(part) == 1 and isinstance(part.inputs[0], str):
-        return f"{len(part.inputs[0]):,} characters"
-    return str(len(part))
+    return f"{len(part.inputs[0]):,} characters" if _is_one_text(part) else str(len(part))
+
+
+def _is_one_text(examples: Examples) -> bool:
+    return len(examples) == 1 and isinstance(examples.inputs[0], str | Document)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,28 +50,29 @@ def generate(  # noqa: PLR0913 - each is an option of the command
     ] = 1,
 ) -> None:
     """Go on with a text; it is written as it comes."""
+    # Long: each option of the command is an argument.
     from headgate.model import load
 
-    task: Any = _checked(load(model), model)
-    sampling = task.sampling(temperature, top_k, top_p, repetition_penalty, seed)
-    wanted = {"length": length, "stop": tuple(stop or ())}
+    loaded = _checked(load(model), model)
+    how: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    how |= {"repetition_penalty": repetition_penalty, "length": length, "stop": tuple(stop or ())}
     begun = itertools.chain.from_iterable(
         itertools.repeat(each, samples) for each in _prompts(prompt)
     )
     for number, (row, beginning) in enumerate(begun):
-        own = sampling if seed is None else replace(sampling, seed=seed + number)
         if number:
             typer.echo()
-        _write(task, beginning, {"sampling": own, **wanted}, row=row)
+        own = {**how, "seed": None if seed is None else seed + number}
+        _write(loaded, beginning, own, row=row)
 
 
-def _checked(loaded: Model, path: str) -> Any:
+def _checked(loaded: Model, path: str) -> Model:
     if loaded.task.name != "generate":
         raise DataError(
             f"{path} is no language model: its task is {loaded.task.name!r}; "
             f"use: headgate predict {path} DATA"
         )
-    return loaded.task
+    return loaded
 
 
 def _prompts(prompt: str | None) -> Iterator[tuple[int | None, str]]:
@@ -88,10 +88,11 @@ def _prompts(prompt: str | None) -> Iterator[tuple[int | None, str]]:
         yield None, ""
 
 
-def _write(task: Any, prompt: str, how: dict[str, Any], *, row: int | None) -> None:
+def _write(loaded: Model, prompt: str, how: dict[str, Any], *, row: int | None) -> None:
     """Write a beginning and what comes after it, each piece at once, also into a pipe."""
+    task: Any = loaded.task
     try:
-        pieces = task.generate(prompt, **how)
+        pieces = loaded.generate(prompt, **how)
     except DataError as error:
         raise DataError(str(error), row=row) from error
     unknown = task.text.unknown(prompt)

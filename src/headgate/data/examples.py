@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from headgate.data.columns import Cell, Table, shown
 from headgate.data.store import StoredColumn
+from headgate.data.text_stream import Document
 from headgate.errors import DataError
 
 Side = Literal["input", "target"]
@@ -18,7 +20,7 @@ class Examples:
     """Rows to learn from or to be judged on.
 
     Args:
-        inputs: what is read, one a row: texts, or sequences of words.
+        inputs: what is read, one a row: texts, sequences of words, or a document.
         targets: what is wanted for each; empty where a task has no targets.
         table: where the rows came from, or None.
         rows: the rows of the table, counted from 0; as they come where empty.
@@ -44,7 +46,7 @@ class Examples:
             The examples of these rows.
         """
         targets = _taken(self.targets, rows) if len(self.targets) else ()
-        numbers = [self.rows[row] for row in rows] if len(self.rows) else list(rows)
+        numbers = array("q", (self.rows[row] for row in rows) if len(self.rows) else rows)
         return replace(self, inputs=_taken(self.inputs, rows), targets=targets, rows=numbers)
 
     def error(self, message: str, row: int, *, of: Side = "input") -> DataError:
@@ -71,6 +73,9 @@ def _taken(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
 
 def read_texts(table: Table, input: str, target: str | None) -> Examples:
     """Take one or two columns of texts, and refuse a row that lacks one.
+
+    A text that is too large for the memory is a ``Document``, whose pieces are asked for one by
+    one.
 
     Args:
         table: the rows.
@@ -102,6 +107,8 @@ def _texts(table: Table, name: str, side: Side) -> Sequence[str]:
 
 
 def _problem(cell: Cell, side: Side) -> str:
+    if isinstance(cell, Document):
+        return ""  # of no blank file one is made
     if not isinstance(cell, str):
         return f"a text was wanted as the {side}, and a sequence of {len(cell)} came: {_some(cell)}"
     return "" if cell.strip() else f"the {side} is empty: fill it in, or take the row out"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from tokenizers import Tokenizer
 
 from headgate.data.growth import grown
 from headgate.data.labels import LabelField
+from headgate.data.ragged import Ragged
 from headgate.data.vocabularies import (
     BYTES,
+    MOST_LEARNED,
     SPECIALS,
     Recipe,
     Unit,
+    even_sample,
     learn_tokenizer,
     one_thread,
     unit_of,
@@ -22,6 +25,8 @@ from headgate.errors import DataError, ModelDirectoryError
 
 __all__ = ["LabelField", "TextField"]
 
+_AT_ONCE = 4096  # texts, and …
+_LETTERS_AT_ONCE = 1 << 20  # … characters that are turned to ids together
 _BYTE_OF = {name: bytes([byte]) for byte, name in enumerate(BYTES)}
 
 
@@ -33,6 +38,10 @@ class TextField:
 
     Args:
         tokenizer: as ``learn`` or ``from_json`` makes it.
+
+    Attributes:
+        unit: what an id stands for.
+        note: what there is to say of how it was learned, or nothing.
     """
 
     pad = SPECIALS.index("<pad>")
@@ -47,11 +56,12 @@ class TextField:
         self._special = {token.content: index for index, token in added.items()}
         self._names = [tokenizer.id_to_token(i) or "" for i in range(tokenizer.get_vocab_size())]
         self.unit: Unit = unit_of(tokenizer)
+        self.note = ""
 
     @classmethod
     def learn(
         cls,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         unit: str = "auto",
         vocabulary_size: int = 8000,
@@ -61,8 +71,11 @@ class TextField:
     ) -> TextField:
         """Learn a vocabulary; the same texts give the same bytes of JSON.
 
+        Of more than 50 million characters a sample is read that is even over all texts; then
+        ``note`` says so.
+
         Args:
-            texts: the training texts.
+            texts: the training texts; they are read twice.
             unit: what an id stands for: "subword", "word" (what stands between white space),
                 "character" or "byte". "auto" is characters where the median text is one word
                 (names), or where texts are short and have few distinct characters (dates,
@@ -88,7 +101,15 @@ class TextField:
             ('character', [4, 5, 4], 'nan')
         """
         recipe = Recipe(unit, vocabulary_size, min_frequency, lowercase, tuple(specials))
-        return cls(learn_tokenizer(texts, recipe))
+        characters = sum(map(len, texts))
+        share = MOST_LEARNED / max(characters, 1)
+        field = cls(learn_tokenizer(even_sample(texts, share), recipe))
+        if share < 1:
+            field.note = (
+                f"the vocabulary is of {share:.1%} of the training text, {MOST_LEARNED:,} "
+                "characters from all over it"
+            )
+        return field
 
     @classmethod
     def from_json(cls, text: str) -> TextField:
@@ -208,6 +229,41 @@ class TextField:
             return [encoding.ids for encoding in encodings]
         return [self._without_special(encoding.ids) for encoding in encodings]
 
+    def encode_rows(
+        self, texts: Iterable[str], *, longest: int | None = None, least: Sequence[int] = ()
+    ) -> Ragged:
+        """Turn any number of texts to ids, in bounded memory; no special one is added.
+
+        Args:
+            texts: any texts.
+            longest: ids of a text that are kept; all where None.
+            least: what stands for a text without ids.
+
+        Returns:
+            A row of ids for each text; of many texts they lie in a temporary file.
+
+        Raises:
+            DataError: a text has half of a surrogate pair, which is no character.
+            OutputError: the temporary folder is full.
+        """
+        rows = self.encode_each(texts)
+        return Ragged.of((row[:longest] or least) for row in rows)
+
+    def encode_each(self, texts: Iterable[str]) -> Iterator[list[int]]:
+        """Turn texts to ids as they come; no special one is added.
+
+        Args:
+            texts: any texts.
+
+        Yields:
+            For each text one id a piece.
+
+        Raises:
+            DataError: a text has half of a surrogate pair, which is no character.
+        """
+        for some in _chunks(texts):
+            yield from self.encode_batch(some)
+
     def _without_special(self, ids: list[int]) -> list[int]:
         """A word of a text that is spelt like a special piece is an unknown word."""
         special = set(self._special.values())
@@ -262,6 +318,20 @@ class TextField:
             return names
         runs = groupby(names, key=_BYTE_OF.__contains__)
         return [name for spelt, run in runs for name in (_byte_names(run) if spelt else run)]
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Gather texts until they are many or long."""
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        some.append(text)
+        size += len(text)
+        if len(some) == _AT_ONCE or size >= _LETTERS_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _byte_names(names: Iterable[str]) -> list[str]:

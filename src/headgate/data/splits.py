@@ -7,15 +7,23 @@ class is in training. The same rows and seed give the same split on every machin
 
 from __future__ import annotations
 
+import hashlib
 import random
 import unicodedata
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from headgate.errors import DataError
 
 _PARTS = ("train", "valid", "test")
+_PLACE = "q"  # 64 bits
+_DIGEST = 16  # bytes that stand for a text, so many that no two texts share them
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,9 @@ def split(
         raise DataError(f"shares of 0 or more, below 1 in all, were wanted: {valid=}, {test=} came")
     if labels is not None and len(labels) != len(inputs):
         raise DataError(f"one label a row was wanted: {len(labels)} for {len(inputs)} rows came")
-    groups = _groups(inputs)
+    groups = _groups(map(_plain, inputs))
     shares = (1 - valid - test, valid, test)
-    parts = _deal(_strata(groups, labels), shares, random.Random(seed))
+    parts = _deal(groups, _strata(groups, labels), shares, random.Random(seed))
     for name, share, part in zip(_PARTS, shares, parts, strict=True):
         if share and not part:
             raise DataError(_empty_part(name, rows=len(inputs), distinct=len(groups)))
@@ -80,7 +88,7 @@ def split(
     return Split(train_rows, valid_rows, test_rows)
 
 
-def repeated_rows(inputs: Sequence[str]) -> list[int]:
+def repeated_rows(inputs: Iterable[str]) -> list[int]:
     """Find the rows whose input already stood in an earlier row.
 
     Args:
@@ -89,10 +97,10 @@ def repeated_rows(inputs: Sequence[str]) -> list[int]:
     Returns:
         The rows' indices; without them every input stands once.
     """
-    return sorted(row for group in _groups(inputs) for row in group[1:])
+    return sorted(row for group in _groups(map(_plain, inputs)) for row in group[1:])
 
 
-def repeats(inputs: Sequence[str]) -> int:
+def repeats(inputs: Iterable[str]) -> int:
     """Count the rows whose input already stood in an earlier row.
 
     Args:
@@ -105,41 +113,118 @@ def repeats(inputs: Sequence[str]) -> int:
         >>> repeats(["yes", "no", "yes "])
         1
     """
-    return len(repeated_rows(inputs))
+    groups = _groups(map(_plain, inputs))
+    return len(groups.rows) - len(groups)
 
 
-def _groups(inputs: Sequence[str]) -> list[list[int]]:
-    """Gather the rows of equal inputs, in the order in which they first came."""
-    groups: dict[str, list[int]] = {}
-    for row, text in enumerate(inputs):
-        groups.setdefault(unicodedata.normalize("NFC", text).strip(), []).append(row)
-    return list(groups.values())
+def most_frequent_row(texts: Iterable[str]) -> int:
+    """Find the text that comes most often; of several the one that came first.
+
+    Args:
+        texts: at least one.
+
+    Returns:
+        The first row that it stands in.
+
+    Raises:
+        DataError: there is no text.
+
+    Example:
+        >>> most_frequent_row(["no", "yes", "no ", "yes"])
+        1
+    """
+    best = max(_groups(texts), key=len, default=None)  # of equals the first
+    if best is None:
+        raise DataError("the most frequent text was wanted, and there is none")
+    return best[0]
 
 
-def _strata(groups: list[list[int]], labels: Sequence[str] | None) -> list[list[list[int]]]:
-    """Gather the groups of each class, the classes in sorted order."""
+@dataclass(frozen=True)
+class _Groups:
+    """The rows of equal texts, the groups in the order in which their texts first came.
+
+    Args:
+        rows: all rows, group after group, and within a group in their order.
+        ends: where each group ends in ``rows``.
+    """
+
+    rows: array[int]
+    ends: array[int]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> array[int]:
+        return self.rows[self.ends[index - 1] if index else 0 : self.ends[index]]
+
+    def __iter__(self) -> Iterator[array[int]]:
+        return map(self.__getitem__, range(len(self)))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _groups(texts: Iterable[str]) -> _Groups:
+    """Gather the rows of equal texts by digests, since the texts may not fit in memory."""
+    digests = bytearray()
+    for text in texts:
+        data = text.encode(errors="surrogatepass")
+        digests += hashlib.blake2b(data, digest_size=_DIGEST).digest()
+    if not digests:
+        return _Groups(array(_PLACE), array(_PLACE))
+    first = _first_rows(torch.frombuffer(digests, dtype=torch.int64).view(-1, 2))
+    first, rows = first.sort(stable=True)
+    ends = torch.unique_consecutive(first, return_counts=True)[1].cumsum(0)
+    return _Groups(_as_array(rows), _as_array(ends))
+
+
+def _first_rows(keys: Int[Tensor, "B 2"]) -> Int[Tensor, "B"]:
+    """Find for each row the first one with the same key."""
+    order = keys[:, 1].argsort(stable=True)
+    order = order[keys[order, 0].argsort(stable=True)]
+    ordered = keys[order]
+    new = torch.ones(len(keys), dtype=torch.bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    first = torch.empty_like(order)
+    first[order] = order[new][new.cumsum(0) - 1]
+    return first
+
+
+def _as_array(values: Int[Tensor, "B"]) -> array[int]:
+    found = array(_PLACE, bytes(8 * len(values)))
+    torch.frombuffer(found, dtype=torch.int64).copy_(values)
+    return found
+
+
+def _strata(groups: _Groups, labels: Sequence[str] | None) -> list[Sequence[int]]:
+    """Gather the numbers of the groups of each class, the classes in sorted order."""
     if labels is None:
-        return [groups]
-    strata: dict[str, list[list[int]]] = {}
-    for group in groups:
-        counts = Counter(labels[row] for row in group)
+        return [range(len(groups))]
+    names: dict[str, int] = {}
+    numbers = array(_PLACE, (names.setdefault(label, len(names)) for label in labels))
+    known = list(names)
+    strata: dict[str, array[int]] = {}
+    for number, group in enumerate(groups):
+        counts = Counter(known[numbers[row]] for row in group)
         label = min(counts, key=lambda name: (-counts[name], name))
-        strata.setdefault(label, []).append(group)
+        strata.setdefault(label, array(_PLACE)).append(number)
     return [strata[label] for label in sorted(strata)]
 
 
 def _deal(
-    strata: list[list[list[int]]], shares: Sequence[float], rng: random.Random
-) -> list[list[int]]:
+    groups: _Groups, strata: list[Sequence[int]], shares: Sequence[float], rng: random.Random
+) -> list[array[int]]:
     """Deal each class's groups in a random order, each to the part that lacks most rows.
 
     What is lacking is counted over all classes so far: the rounding of one class is made up for
     in the next, so that many small classes do not leave the test empty.
     """
-    parts: list[list[int]] = [[] for _ in shares]
+    parts = [array(_PLACE) for _ in shares]
     dealt = 0
-    for groups in strata:
-        for place, group in enumerate(rng.sample(groups, len(groups))):
+    for numbers in strata:
+        for place, number in enumerate(rng.sample(numbers, len(numbers))):
+            group = groups[number]
             dealt += len(group)
             lacking = [share * dealt - len(part) for share, part in zip(shares, parts, strict=True)]
             parts[0 if place == 0 else lacking.index(max(lacking))].extend(group)

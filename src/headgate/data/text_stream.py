@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
 from headgate.data.encodings import decode
+from headgate.data.spill import IN_MEMORY
+from headgate.data.store import RowWriter
 from headgate.errors import DataError
 
 PIECE = 1 << 22  # bytes that are decoded at a time
@@ -106,6 +112,101 @@ class TextFile:
         for number, line in enumerate(self.lines(), start=1):
             if line.strip():
                 yield line.rstrip("\r\n"), number
+
+
+@dataclass(frozen=True)
+class Document:
+    r"""One text in pieces of whole lines, none of which has to be in memory; or a part of it.
+
+    Args:
+        pieces: texts of whole lines, but for the last; together they are the text.
+        ends: where each ends, in characters of the text.
+        start: the character of the text that the part begins with.
+        stop: the character before which it ends.
+
+    Example:
+        >>> text = Document.of(["one\n", "two\nthree"])
+        >>> len(text), list(text.part(2, 6)), text.around(6)
+        (13, ['e\n', 'tw'], ('two\nthree', 4))
+    """
+
+    pieces: Sequence[str]
+    ends: Sequence[int]
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, pieces: Sequence[str]) -> Document:
+        """Take a whole text.
+
+        Args:
+            pieces: texts of whole lines, but for the last.
+
+        Returns:
+            The document.
+        """
+        ends = array("q", accumulate(map(len, pieces)))
+        return cls(pieces, ends, 0, ends[-1] if ends else 0)
+
+    def __len__(self) -> int:
+        """Count the characters."""
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the texts that the part is made of, from its first character to its last."""
+        first = bisect_right(self.ends, self.start)
+        before = self.ends[first - 1] if first else 0
+        for number in range(first, len(self.ends)):
+            if before >= self.stop:
+                return
+            piece = self.pieces[number]
+            yield piece[max(self.start - before, 0) : self.stop - before]
+            before = self.ends[number]
+
+    def part(self, start: int, stop: int) -> Document:
+        """Cut a part out.
+
+        Args:
+            start: its first character, counted from 0 in this one.
+            stop: the character before which it ends.
+
+        Returns:
+            The part, which is copied nowhere.
+        """
+        return replace(self, start=self.start + start, stop=self.start + stop)
+
+    def around(self, place: int) -> tuple[str, int]:
+        """Give the piece that a character stands in.
+
+        Args:
+            place: the character, counted from 0 in the whole text.
+
+        Returns:
+            The piece, and the character of the whole text that it begins with.
+        """
+        number = bisect_right(self.ends, place)
+        return self.pieces[number], self.ends[number - 1] if number else 0
+
+
+def read_document(file: TextFile, *, limit: int = IN_MEMORY) -> Document:
+    """Read a text as one, in bounded memory; its line ends become line feeds.
+
+    Args:
+        file: the file.
+        limit: bytes up to which the text stays in memory.
+
+    Returns:
+        The text, whose pieces lie in a temporary file without a name.
+
+    Raises:
+        DataError: the file is empty, cannot be read, or a byte is not in the encoding.
+        OutputError: the temporary folder is full.
+    """
+    file.head()
+    writer = RowWriter(1, limit=limit)
+    for piece in file.pieces():
+        writer.append([re.sub(r"\r\n|\r", "\n", piece)])
+    return Document.of(writer.rows().column(0))  # type: ignore[arg-type]
 
 
 def _line_pieces(path: Path, size: int) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ import json
 import os
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +47,7 @@ _PIECES = r" ?[\p{L}\p{M}]+| ?\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 _MIN_FREQUENCY: dict[Unit, int] = {"subword": 2, "word": 2, "character": 1, "byte": 1}
 _SHORT_TEXT = 40  # characters, and …
 _SMALL_ALPHABET = 64  # … distinct ones, up to which texts are codes, not prose: dates, sums
+MOST_LEARNED = 50_000_000  # characters that a vocabulary is learned from
 _MOST_CHARACTERS = 0.5  # of a subword vocabulary are characters; the rest is for merges
 
 
@@ -69,7 +70,29 @@ class Recipe:
     specials: tuple[str, ...] = ()
 
 
-def learn_tokenizer(texts: Sequence[str], recipe: Recipe) -> Tokenizer:
+def even_sample(texts: Iterable[str], share: float) -> Iterator[str]:
+    """Take texts from all places of a data set alike.
+
+    Args:
+        texts: all of them.
+        share: of their characters, how many are wanted.
+
+    Yields:
+        All texts where the share is 1 or more, else one whenever what was taken lags behind.
+
+    Example:
+        >>> list(even_sample(["aa", "bb", "cc", "dd", "ee"], 0.4))
+        ['aa', 'dd']
+    """
+    seen = taken = 0
+    for text in texts:
+        if share >= 1 or taken <= share * seen:
+            taken += len(text)
+            yield text
+        seen += len(text)
+
+
+def learn_tokenizer(texts: Iterable[str], recipe: Recipe) -> Tokenizer:
     """Learn a tokenizer; the same texts and recipe give the same bytes of JSON.
 
     Args:
@@ -83,10 +106,10 @@ def learn_tokenizer(texts: Sequence[str], recipe: Recipe) -> Tokenizer:
         DataError: there is no text, a special piece stands twice, or the vocabulary is too small.
         UnknownNameError: the unit is unknown.
     """
-    if not any(text.strip() for text in texts):
-        raise DataError(f"a vocabulary is learned from text, and {len(texts)} empty texts came")
     normalizer = _normalizer(lowercase=recipe.lowercase)
     clean = [normalizer.normalize_str(text) for text in texts]
+    if not any(text.strip() for text in clean):
+        raise DataError(f"a vocabulary is learned from text, and {len(clean)} empty texts came")
     unit = _unit_for(clean) if recipe.unit == "auto" else _known_unit(recipe.unit)
     least = _MIN_FREQUENCY[unit] if recipe.min_frequency is None else recipe.min_frequency
     fixed = _fixed_pieces(recipe, unit)

@@ -35,7 +35,8 @@ def perplexity(
         DataError: there is no token.
 
     Example:
-        >>> perplexity(torch.tensor([2.0, 4.0]).log(), torch.tensor([1, 2])).value
+        >>> import torch
+        >>> round(perplexity(torch.tensor([2.0, 4.0]).log(), torch.tensor([1, 2])).value, 3)
         2.0
     """
     if tokens.shape != nats.shape:

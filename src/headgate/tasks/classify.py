@@ -15,6 +15,7 @@ from headgate.data.batches import Batches, pad, restore
 from headgate.data.columns import Table
 from headgate.data.examples import Examples, read_texts
 from headgate.data.fields import LabelField, TextField
+from headgate.data.ragged import Ragged
 from headgate.errors import DataError, StreamError
 from headgate.evaluation.baselines import NgramClassifier
 from headgate.evaluation.classification import classification_scores
@@ -105,7 +106,7 @@ class Classify:
         if base is not None:
             return cls._extended(base, train, settings)
         chosen = build_settings(ClassifySettings, settings)
-        labels = LabelField.learn(train.targets)
+        labels = LabelField.learn(list(dict.fromkeys(train.targets)))
         if len(labels) != 2 and chosen.threshold != ClassifySettings.threshold:
             raise DataError(f"a threshold parts two classes, but there are {len(labels)}")
         text = TextField.learn(
@@ -123,7 +124,7 @@ class Classify:
         """Go on from a saved classifier; its classes stay, also where training has none of them."""
         chosen = build_settings(ClassifySettings, fine_tuned(base.settings, settings))
         text, _ = base.text.extended(train.inputs)
-        labels = base.labels.extended(train.targets)
+        labels = base.labels.extended(list(dict.fromkeys(train.targets)))
         return cls(chosen, text, labels, _counts(labels, train.targets))
 
     @classmethod
@@ -137,7 +138,7 @@ class Classify:
 
     def plan(self, train: Examples) -> Plan:
         """Give sound limits: so many tokens read, in 3 to 40 passes."""
-        tokens = sum(map(len, self.encode(train.inputs)))
+        tokens = sum(self.encode_rows(train.inputs).lengths)
         wanted = _LETTERS_READ if self.text.unit in _LETTERS else _TOKENS_READ
         epochs = max(3, min(40, round(wanted / tokens)))
         return Plan(epochs=epochs, batch_size=batch_for(len(train), epochs=epochs, most=32))
@@ -160,6 +161,7 @@ class Classify:
         return [
             f"{len(self.labels)} classes: {classes}{more}",
             f"text as {self.text.unit}s, a vocabulary of {len(self.text)}",
+            *([self.text.note] if self.text.note else []),
         ]
 
     def learner(self, train: Examples, valid: Examples, plan: Plan) -> _Learner:
@@ -229,7 +231,7 @@ class Classify:
     def _streamed(self, inputs: Sequence[str], quantize: str) -> Tensor:
         """Give the probability of every class as a quantized stream has it, [B, V]."""
         stream, found = Stream(*self.network.parts, quantize=quantize), []
-        for ids in self.encode(inputs):
+        for ids in self.encode_rows(inputs):
             stream.reset()
             found.append(stream.steps(torch.tensor(ids))[-1])
         return torch.stack(found).softmax(-1)
@@ -283,9 +285,9 @@ class Classify:
             Probabilities on the CPU, [B, V].
         """
         self.network.eval()
-        return self.logits(self.network, self.encode(inputs)).softmax(-1)
+        return self.logits(self.network, self.encode_rows(inputs)).softmax(-1)
 
-    def logits(self, network: nn.Module, ids: list[list[int]]) -> Tensor:
+    def logits(self, network: nn.Module, ids: Sequence[Sequence[int]]) -> Tensor:
         """Run a network over texts in batches of like length.
 
         Args:
@@ -295,7 +297,7 @@ class Classify:
         Returns:
             Logits on the CPU in the order of the texts, [B, V].
         """
-        if not ids:
+        if not len(ids):
             return torch.zeros(0, len(self.labels))
         batches = Batches([len(row) for row in ids], batch_size=_EVALUATED_AT_ONCE).in_order()
         device = next(network.parameters()).device
@@ -314,8 +316,19 @@ class Classify:
         Returns:
             Ids, at least one for each text.
         """
+        return self.encode_rows(inputs)[:]
+
+    def encode_rows(self, inputs: Sequence[str]) -> Ragged:
+        """Do the same with any number of texts: the ids of many lie in a temporary file.
+
+        Args:
+            inputs: the texts.
+
+        Returns:
+            Ids, at least one for each text.
+        """
         longest = self.settings.longest
-        return [ids[:longest] or [self.text.unk] for ids in self.text.encode_batch(inputs)]
+        return self.text.encode_rows(inputs, longest=longest, least=[self.text.unk])
 
     def encode_labels(self, labels: Sequence[str]) -> Tensor:
         """Turn labels to classes.
@@ -329,7 +342,7 @@ class Classify:
         return torch.tensor([self.labels.encode(label) for label in labels])
 
     def _cut(self, inputs: Sequence[str]) -> list[str]:
-        longer = sum(len(ids) > self.settings.longest for ids in self.text.encode_batch(inputs))
+        longer = sum(len(ids) > self.settings.longest for ids in self.text.encode_each(inputs))
         limit = self.settings.longest
         return [f"{longer} texts are read to their token {limit}"] if longer else []
 
@@ -346,12 +359,11 @@ class _Learner:
 
     def __init__(self, task: Classify, train: Examples, valid: Examples, plan: Plan) -> None:
         self.task, self.network = task, task.network
-        self.ids, self.targets = task.encode(train.inputs), task.encode_labels(train.targets)
+        self.ids, self.targets = task.encode_rows(train.inputs), task.encode_labels(train.targets)
         self.valid = valid
-        self.valid_ids = task.encode(valid.inputs)
+        self.valid_ids = task.encode_rows(valid.inputs)
         self.valid_targets = task.encode_labels(valid.targets)
-        lengths = [len(row) for row in self.ids]
-        self.dealer = Batches(lengths, batch_size=plan.batch_size, seed=plan.seed)
+        self.dealer = Batches(self.ids.lengths, batch_size=plan.batch_size, seed=plan.seed)
         counts = torch.tensor(task.counts, dtype=torch.float32)
         balanced = len(self.ids) / (len(counts) * counts.clamp(min=1))
         self.weights = balanced if task.settings.class_weights == "balanced" else None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from headgate.errors import DataError, StreamError
-from headgate.models.encoder_decoder import Memory
+from headgate.models.memory import Memory
 from headgate.streaming import Stream
 from headgate.tasks.pair_search import with_copies, words_of
 from headgate.tasks.token_stream import Token, token_id

@@ -72,7 +72,6 @@ class Generate:
     name: ClassVar[str] = "generate"
     summary: ClassVar[str] = "text that goes on"
     made_of: ClassVar[type] = GenerateSettings
-    sampling: ClassVar[type[Sampling]] = Sampling  # for who asks the task and knows nothing else
 
     def __init__(
         self,
@@ -137,14 +136,8 @@ class Generate:
     @classmethod
     def _extended(cls, base: Generate, train: Examples, settings: dict[str, Any]) -> Generate:
         """Go on from a saved model; new ids come last, also among the places by frequency."""
-        own = {name: getattr(base.settings, name) for name in _FIXED}
-        changed = [name for name in _FIXED if name in settings and settings[name] != own[name]]
-        if changed:
-            raise DataError(
-                f"{changed[0]} is {own[changed[0]]!r} in the saved model, whose weights are of "
-                "that: leave it out, or train anew"
-            )
-        chosen = build_settings(GenerateSettings, fine_tuned(base.settings, settings))
+        own = fine_tuned(base.settings, settings, fixed=_FIXED)
+        chosen = build_settings(GenerateSettings, own)
         field, _ = base.field.extended(train.inputs)
         places = [*base.places.tolist(), *range(len(base.field), len(field))]
         counts = _counts(field, train.inputs, rows=base.rows)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from torch import nn
 
 from headgate.data.examples import Examples
 from headgate.data.fields import TextField
+from headgate.data.text_stream import Document
 from headgate.errors import DataError
 from headgate.models import LanguageModel
 from headgate.tasks.generate_settings import GenerateSettings
@@ -25,7 +27,7 @@ def cut_document(examples: Examples, *, valid: float, test: float) -> dict[str, 
     r"""Cut a document in its order: training, validation, test; at line ends where it has some.
 
     Args:
-        examples: one text.
+        examples: one text, or one document, whose parts are documents, too.
         valid: the share of its characters for validation; 0 wants none.
         test: the share for the test; 0 wants none.
 
@@ -42,30 +44,38 @@ def cut_document(examples: Examples, *, valid: float, test: float) -> dict[str, 
     """
     if min(valid, test) < 0 or not valid + test < 1:
         raise DataError(f"shares of 0 or more, below 1 in all, were wanted: {valid=}, {test=} came")
-    [text] = examples.inputs
-    first = _line_end(text, round(len(text) * (1 - valid - test))) if valid + test else len(text)
-    second = _line_end(text, round(len(text) * (1 - test))) if test else len(text)
+    [given] = examples.inputs
+    text = given if isinstance(given, Document) else Document.of([given])
+    slack = round(len(text) * min(share for share in (valid, test, 1.0) if share))
+    first = _line_end(text, round(len(text) * (1 - valid - test)), slack=slack)
+    second = _line_end(text, round(len(text) * (1 - test)), slack=slack)
     wanted = {"train": (0, first, 1.0), "valid": (first, second, valid)}
     wanted["test"] = (second, len(text), test)
     parts = {}
     for name, (begin, end, share) in wanted.items():
-        part = text[begin:end]
-        if share and not part.strip():
+        part = text.part(begin, end)
+        if share and not any(piece.strip() for piece in part):
             raise DataError(
                 f"a text of {len(text)} characters is too short: its {name} part would be empty; "
                 f"bring more text, or raise the share of {name}"
             )
-        parts[name] = replace(examples, inputs=[part] if share else [], rows=[0] if share else [])
+        own = part if text is given else "".join(part)
+        parts[name] = replace(examples, inputs=[own] if share else [], rows=[0] if share else [])
     return parts
 
 
-def _line_end(text: str, place: int) -> int:
-    """Find the end of the line that a place falls into; the place where the text has no lines."""
-    found = text.find("\n", max(0, place - 1)) + 1
-    return found if 0 < found < len(text) else place
+def _line_end(text: Document, place: int, *, slack: int) -> int:
+    """Find the line end next to a place, of equals the earlier; the place where none is near."""
+    if place == len(text):
+        return place
+    piece, start = text.around(place)  # which begins and ends where lines do
+    before, after = piece.rfind("\n", 0, place - start), piece.find("\n", place - start)
+    ends = [start + before + 1, *([start + after + 1] if after >= 0 else [])]
+    near = [end for end in ends if 0 < end < len(text) and abs(end - place) <= slack]
+    return min(near, key=lambda end: abs(end - place), default=place)
 
 
-def learn_field(texts: Sequence[str], settings: GenerateSettings) -> TextField:
+def learn_field(texts: Sequence[str | Document], settings: GenerateSettings) -> TextField:
     """Learn the vocabulary of a language model.
 
     Args:
@@ -77,19 +87,42 @@ def learn_field(texts: Sequence[str], settings: GenerateSettings) -> TextField:
     """
     unit = settings.unit
     if unit == "auto":
-        unit = "character" if len(set().union(*texts)) <= _ALPHABET else "subword"
+        unit = "subword" if _has_many_characters(texts) else "character"
     size = settings.vocabulary_size
     if size is None:
         pieces = sum(map(len, texts)) // _CHARACTERS_A_PIECE
         size = max(_FEWEST, min(_MOST, pieces)) if unit == "subword" else _WORDS
-    lines = [line for text in texts for line in lines_of(text)]
     return TextField.learn(
-        lines,
+        _Lines(texts),
         unit=unit,
         vocabulary_size=size,
         min_frequency=settings.min_frequency,
         lowercase=settings.lowercase,
     )
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of texts, which can be read again and again."""
+
+    texts: Iterable[str | Document]
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(map(lines_of, _pieces(self.texts)))
+
+
+def _pieces(texts: Iterable[str | Document]) -> Iterator[str]:
+    for text in texts:
+        yield from text if isinstance(text, Document) else (text,)
+
+
+def _has_many_characters(texts: Iterable[str | Document]) -> bool:
+    seen: set[str] = set()
+    for piece in _pieces(texts):
+        seen.update(piece)
+        if len(seen) > _ALPHABET:
+            return True
+    return False
 
 
 def tokens_for(network: LanguageModel) -> float:

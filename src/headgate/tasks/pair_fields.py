@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from typing import overload
 
 import torch
 from jaxtyping import Float
@@ -14,9 +14,12 @@ from torch import Tensor
 
 from headgate.data.examples import Examples
 from headgate.data.fields import TextField
-from headgate.evaluation.baselines import most_frequent_target
+from headgate.data.ragged import Ragged
+from headgate.data.splits import most_frequent_row
 from headgate.evaluation.language import unigram_nats
 from headgate.tasks.pair_settings import PairSettings
+
+Pair = tuple[Sequence[int], Sequence[int]]  # the ids of a source and of its target, without marks
 
 _ALIKE = 0.9  # of the characters of each side, for one vocabulary to serve both
 
@@ -51,7 +54,7 @@ class PairFields:
         """
         learn = partial(TextField.learn, vocabulary_size=settings.vocabulary_size)
         if settings.shared:
-            both = learn([*train.inputs, *train.targets], unit=settings.unit)
+            both = learn(_Both(train), unit=settings.unit)
             return cls(both, both)
         target = learn(train.targets, unit=settings.unit)
         # what is written letter by letter, such as a number or a date, is read so too
@@ -69,7 +72,7 @@ class PairFields:
             The vocabularies, in which every old id keeps its number.
         """
         if self.shared:
-            both = self.source.extended([*train.inputs, *train.targets])[0]
+            both = self.source.extended(_Both(train))[0]
             return PairFields(both, both)
         source = self.source.extended(train.inputs)[0]
         return PairFields(source, self.target.extended(train.targets)[0])
@@ -107,7 +110,19 @@ class PairFields:
         Returns:
             Ids, at least one for each text.
         """
-        return [ids[:longest] or [self.source.unk] for ids in self.source.encode_batch(inputs)]
+        return self.read_rows(inputs, longest)[:]
+
+    def read_rows(self, inputs: Sequence[str], longest: int) -> Ragged:
+        """Do the same with any number of texts: the ids of many lie in a temporary file.
+
+        Args:
+            inputs: the texts.
+            longest: tokens of a text that are read; the rest is cut off.
+
+        Returns:
+            Ids, at least one for each text.
+        """
+        return self.source.encode_rows(inputs, longest=longest, least=[self.source.unk])
 
     def note(self) -> str:
         """Say in a sentence what a token is on each side.
@@ -115,13 +130,72 @@ class PairFields:
         Returns:
             The sentence.
         """
+        notes = [each for each in dict.fromkeys((self.source.note, self.target.note)) if each]
         if self.shared:
             size = len(self.source)
-            return f"both sides as {self.source.unit}s, with one vocabulary of {size}"
-        return (
-            f"source as {self.source.unit}s, a vocabulary of {len(self.source)}; target as "
-            f"{self.target.unit}s, a vocabulary of {len(self.target)}"
-        )
+            said = f"both sides as {self.source.unit}s, with one vocabulary of {size}"
+        else:
+            said = (
+                f"source as {self.source.unit}s, a vocabulary of {len(self.source)}; target as "
+                f"{self.target.unit}s, a vocabulary of {len(self.target)}"
+            )
+        return "; ".join([said, *notes])
+
+
+@dataclass(frozen=True)
+class _Both(Sequence[str]):
+    """All texts of both sides, the sources first."""
+
+    examples: Examples
+
+    def __len__(self) -> int:
+        return len(self.examples.inputs) + len(self.examples.targets)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.examples.inputs
+        yield from self.examples.targets
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        row, first = range(len(self))[index], len(self.examples.inputs)
+        return self.examples.inputs[row] if row < first else self.examples.targets[row - first]
+
+
+@dataclass(frozen=True)
+class PairIds(Sequence[Pair]):
+    """The ids of pairs of texts, none of which has to be in memory.
+
+    Args:
+        sources: a row for each source.
+        targets: a row for each target.
+    """
+
+    sources: Ragged
+    targets: Ragged
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pair]: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        return self.sources[index], self.targets[index]
+
+    def __iter__(self) -> Iterator[Pair]:
+        return zip(self.sources, self.targets, strict=True)
 
 
 @dataclass(frozen=True)
@@ -150,13 +224,13 @@ class Kept:
         Returns:
             What is kept of it.
         """
-        targets = field.encode_batch(train.targets)
-        every = torch.tensor([*chain.from_iterable(targets), *[field.eos] * len(targets)])
-        counts = torch.bincount(every, minlength=len(field))
-        frequent = most_frequent_target(train.targets, rows=1)[0]
-        return cls(frequent, min(longest, max(map(len, targets))), counts)
+        targets = field.encode_rows(train.targets)
+        counts = torch.bincount(targets.flat, minlength=len(field))
+        counts[field.eos] += len(targets)
+        frequent = train.targets[most_frequent_row(train.targets)]
+        return cls(frequent, min(longest, max(targets.lengths)), counts)
 
-    def nats(self, pairs: Sequence[tuple[list[int], list[int]]]) -> Float[Tensor, "B"]:
+    def nats(self, pairs: Sequence[Pair]) -> Float[Tensor, "B"]:
         """Foretell targets by how often each of their tokens came.
 
         Args:

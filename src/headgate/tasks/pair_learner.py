@@ -14,13 +14,12 @@ from headgate.data.batches import Batches, pad, restore
 from headgate.data.examples import Examples
 from headgate.data.fields import TextField
 from headgate.models import EncoderDecoder
+from headgate.tasks.pair_fields import Pair, PairIds
 from headgate.tasks.pair_settings import Search
 from headgate.training import Plan, Validation
 
 if TYPE_CHECKING:
     from headgate.tasks.pairs import Pairs
-
-Pair = tuple[list[int], list[int]]  # the ids of a source and of its target, without marks
 
 _AT_ONCE = 64  # rows that are judged together
 _SAMPLES = 3
@@ -45,9 +44,8 @@ class PairLearner:
             _lengths(self.train_pairs), batch_size=plan.batch_size, seed=plan.seed
         )
 
-    def _pairs(self, examples: Examples) -> list[Pair]:
-        longest = self.task.settings.longest
-        return [(source, target[:longest]) for source, target in self.task.pairs(examples)]
+    def _pairs(self, examples: Examples) -> PairIds:
+        return self.task.pairs(examples, longest=self.task.settings.longest)
 
     def batches(self, epoch: int) -> list[list[int]]:
         """Give the batches of an epoch, the same for the same number."""
@@ -123,4 +121,6 @@ def row_nats(
 
 
 def _lengths(pairs: Sequence[Pair]) -> list[tuple[int, int]]:
-    return [(len(source), len(target)) for source, target in pairs]
+    shared: dict[tuple[int, int], tuple[int, int]] = {}  # of equal lengths one object
+    found = ((len(source), len(target)) for source, target in pairs)
+    return [shared.setdefault(each, each) for each in found]

@@ -14,15 +14,15 @@ import torch
 from headgate.data.columns import Table
 from headgate.data.examples import Examples, read_texts
 from headgate.decoding.sampling import Sampling
-from headgate.errors import DataError, HeadgateError, StreamError
+from headgate.errors import DataError, StreamError
 from headgate.evaluation.likelihood import perplexity
 from headgate.inspection.trace import Inspection
 from headgate.models import EncoderDecoder, TokenEmbedding, build_encoder_decoder
 from headgate.tasks import cells
 from headgate.tasks.decoder_stream import DecoderStream
 from headgate.tasks.pair_answers import Answer, Answering
-from headgate.tasks.pair_fields import Kept, PairFields, alike
-from headgate.tasks.pair_learner import Pair, PairLearner, row_nats
+from headgate.tasks.pair_fields import Kept, PairFields, PairIds, alike
+from headgate.tasks.pair_learner import PairLearner, row_nats
 from headgate.tasks.pair_settings import PairSettings, Search
 from headgate.tasks.protocol import (
     Evaluation,
@@ -126,15 +126,8 @@ class Pairs(ABC):
 
     def _gone_on(self: Self, train: Examples, given: dict[str, Any]) -> Self:
         """Make a task that goes on from this one, with further pairs."""
-        for name in _FIXED:
-            own = getattr(self.settings, name)
-            if given.get(name, own) not in (own, "auto"):
-                raise HeadgateError(
-                    f"{name} is {own!r} in the saved model, whose weights are of that, and "
-                    f"{given[name]!r} came: leave it out, or train anew"
-                )
-        left = {name: value for name, value in given.items() if value != "auto"}  # as it was
-        chosen = build_settings(type(self.settings), fine_tuned(self.settings, left))
+        own = fine_tuned(self.settings, given, fixed=_FIXED)
+        chosen = build_settings(type(self.settings), own)
         fields = self.fields.extended(train)
         kept = Kept.of(train, fields.target, chosen.longest)
         return type(self)(chosen, fields, replace(kept, length=max(kept.length, self.kept.length)))
@@ -274,17 +267,18 @@ class Pairs(ABC):
         attention = self.answering(self.network).attention(ids[0].tolist(), tokens)
         return Inspection(tokens, gates, attention)
 
-    def pairs(self, examples: Examples) -> list[Pair]:
+    def pairs(self, examples: Examples, *, longest: int | None = None) -> PairIds:
         """Turn pairs of texts to ids.
 
         Args:
             examples: sources and targets.
+            longest: ids of a target that are kept; all where None.
 
         Returns:
-            The ids of each pair, without marks.
+            The ids of each pair, without marks; those of many pairs lie in a temporary file.
         """
-        targets = self.target.encode_batch(examples.targets)
-        return list(zip(self.encode(examples.inputs), targets, strict=True))
+        targets = self.target.encode_rows(examples.targets, longest=longest)
+        return PairIds(self.fields.read_rows(examples.inputs, self.settings.longest), targets)
 
     @property
     def copies(self) -> bool:

@@ -282,12 +282,13 @@ def batch_for(rows: int, *, epochs: int, most: int) -> int:
 _FIXED = ("cell", "options", "program", "unit", "lowercase", "vocabulary_size", "bidirectional")
 
 
-def fine_tuned(base: Any, given: dict[str, Any]) -> dict[str, Any]:
+def fine_tuned(base: Any, given: dict[str, Any], *, fixed: Sequence[str] = ()) -> dict[str, Any]:
     """Give the settings of a model that goes on from a saved one.
 
     Args:
         base: the settings of the saved model.
-        given: values by name.
+        given: values by name; of what is fixed "auto" stands for what the saved one has.
+        fixed: further names that the saved weights are of, besides sizes, layers and the cell.
 
     Returns:
         Every setting; what was given comes first.
@@ -297,11 +298,13 @@ def fine_tuned(base: Any, given: dict[str, Any]) -> dict[str, Any]:
         HeadgateError: a setting was given that fixes what the saved weights are of.
     """
     check_settings(type(base), given)
-    own = asdict(base)
+    own, left = asdict(base), {}
     for name, value in given.items():
-        if (name in _FIXED or name.endswith(("_size", "_layers"))) and value != own[name]:
+        is_fixed = name in (*_FIXED, *fixed) or name.endswith(("_size", "_layers"))
+        if is_fixed and value not in (own[name], "auto"):
             raise HeadgateError(
                 f"{name} is {own[name]!r} in the saved model, whose weights are of that, and "
                 f"{value!r} came: leave it out, or train anew"
             )
-    return own | given
+        left |= {} if is_fixed else {name: value}
+    return own | left

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import chain, tee
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from headgate.data.fields import TextField
+from headgate.data.ragged import Ragged
+from headgate.data.spill import IN_MEMORY, Spill
+from headgate.data.text_stream import Document
 from headgate.data.vocabularies import BYTES, SPECIALS
 from headgate.errors import DataError
 
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _BYTE_OF = {name: bytes([byte]) for byte, name in enumerate(BYTES)}
+_AT_ONCE = 1 << 16  # ids that are gathered before they are stored
 _LISTED = 10  # unknown pieces that a message names
 
 
@@ -57,27 +63,72 @@ class RunningText:
         found = self.field.encode("\n")
         return eos if found == [self.field.unk] else found[0]
 
-    def encode(self, texts: Sequence[str]) -> Int[Tensor, "T"]:
+    def encode(self, texts: Iterable[str | Document]) -> Int[Tensor, "T"]:
         """Turn texts to ids, one after the other.
 
         Args:
             texts: a document, or several texts.
 
         Returns:
-            The ids, the marks that close texts or lines among them.
+            The ids, the marks that close texts or lines among them, int64 [T]; of a text too long
+            for that int32, in a temporary file.
+
+        Raises:
+            OutputError: the temporary folder is full.
         """
-        eos = self.field.eos
-        pieces = [line for text in texts for line in self._pieces(text)]
-        if self.words and not self.rows:
-            ids = [i for row in self.field.encode_batch(pieces) for i in (*row, eos)]
-            return torch.tensor(ids, dtype=torch.int64)
-        found = iter(self.field.encode_batch(pieces))
-        ids = []
+        stored, waiting = Spill(IN_MEMORY), array("i")
+        for ids, _ in self._lines(texts):
+            waiting.extend(ids)
+            if len(waiting) > _AT_ONCE:
+                stored.write(memoryview(waiting).cast("B"))
+                waiting = array("i")
+        stored.write(memoryview(waiting).cast("B"))
+        if not stored.size:
+            return torch.zeros(0, dtype=torch.int64)
+        found = torch.frombuffer(stored.view(), dtype=torch.int32)
+        return found if stored.on_disk else found.long()
+
+    def encode_rows(self, texts: Iterable[str]) -> Ragged:
+        """Turn texts to ids, each to a row of its own, in bounded memory.
+
+        Args:
+            texts: several texts.
+
+        Returns:
+            A row of ids for each; together they are what ``encode`` gives.
+
+        Raises:
+            OutputError: the temporary folder is full.
+        """
+        return Ragged.of(self._rows(texts))
+
+    def _rows(self, texts: Iterable[str]) -> Iterator[list[int]]:
+        row: list[int] = []
+        for ids, ends in self._lines(texts):
+            row += ids
+            if ends:
+                yield row
+                row = []
+
+    def _lines(self, texts: Iterable[str | Document]) -> Iterator[tuple[list[int], bool]]:
+        """Give the ids of each line with the mark after it, and whether a text ends there."""
+        marked, again = tee(self._marked(texts))
+        found = self.field.encode_each(line for line, _ in again)
+        every = self.words and not self.rows
+        for (_, last), ids in zip(marked, found, strict=True):
+            yield [*ids, self.field.eos] if every or (last and self.rows) else ids, last
+
+    def _marked(self, texts: Iterable[str | Document]) -> Iterator[tuple[str, bool]]:
+        """Give each line, and whether it is the last one of its text."""
         for text in texts:
-            for _ in self._pieces(text):
-                ids += next(found)
-            ids += [eos] if self.rows else []
-        return torch.tensor(ids, dtype=torch.int64)
+            parts = text if isinstance(text, Document) else (text,)
+            before = None
+            for line in chain.from_iterable(map(self._pieces, parts)):
+                if before is not None:
+                    yield before, False
+                before = line
+            if self.rows or before is not None:
+                yield before or "", True
 
     def _pieces(self, text: str) -> list[str]:
         return [text] if self.words and self.rows else lines_of(text)

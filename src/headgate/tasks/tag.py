@@ -14,7 +14,7 @@ import torch
 from headgate.data.columns import Cell, Table, shown
 from headgate.data.examples import Examples
 from headgate.data.fields import LabelField, TextField
-from headgate.errors import DataError, HeadgateError, StreamError
+from headgate.errors import DataError, StreamError
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.scores import Score
 from headgate.evaluation.tagging import WordTags
@@ -42,7 +42,7 @@ from headgate.training import Plan
 _LETTERS = 5000  # at most, which is enough for any script
 _PASSES = 4500  # over a corpus of one token; over 200,000 tokens 10
 _LISTED = 5  # tags that a message names
-_RESOLVED = ("characters", "crf", "scheme")  # what fixes the shapes of the weights
+_FIXED = ("characters", "crf", "scheme")  # besides the sizes, what saved weights are of
 
 
 class Tag:
@@ -139,17 +139,10 @@ class Tag:
     @classmethod
     def _extended(cls, base: Tag, train: Examples, settings: dict[str, Any]) -> Tag:
         """Go on from a saved tagger: its words, letters and tags stay, and new ones follow."""
-        for name in _RESOLVED:
-            own = getattr(base.settings, name)
-            if settings.get(name, own) not in (own, "auto"):
-                raise HeadgateError(
-                    f"{name} is {own!r} in the saved model, whose weights are of that, and "
-                    f"{settings[name]!r} came: leave it out, or train anew"
-                )
-        kept = {name: value for name, value in settings.items() if name not in _RESOLVED}
-        chosen = build_settings(TagSettings, fine_tuned(base.settings, kept))
+        own = fine_tuned(base.settings, settings, fixed=_FIXED)
+        chosen = build_settings(TagSettings, own)
         lines = [as_line(words) for words in train.inputs]
-        words, file = base.reader.words, kept.get("vectors")
+        words, file = base.reader.words, settings.get("vectors")
         if file is not None or base.network.embedding.table.weight.requires_grad:
             # where the vectors stay as they are, a new word's would never be learned
             words, _ = words.extended(lines, min_frequency=chosen.min_frequency)
