@@ -150,7 +150,9 @@ def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
         UnknownNameError, match=r"unknown quoting 'some'.* known: all, minimal, none"
     ):
         read_table(path, quoting="some")
-    with pytest.raises(UnknownNameError, match=r"unknown kind of file 'xls'.* known: conll, conllu, csv, jsonl"):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown kind of file 'xls'.* known: conll, conllu, csv, jsonl"
+    ):
         read_table(path, kind="xls")
     with pytest.raises(DataError, match=r"unknown encoding 'klingon'"):
         read_table(path, encoding="klingon")
