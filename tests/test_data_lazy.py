@@ -175,7 +175,6 @@ def test_what_has_to_be_read_whole_is_left(tmp_path: Path, encoding: str) -> Non
     path = tmp_path / "a.txt"
     path.write_text("one\ntwo\n", encoding="utf-8")
     assert read_lazily(path, kind="txt", wishes=Wishes(), encoding=encoding) is None
-    assert read_lazily(path, kind="txt", wishes=Wishes(document=True)) is None
     assert read_lazily(path, kind="conllu", wishes=Wishes()) is None
     path.write_text("Anna B-PER\nran O\n\nGo O\n", encoding="utf-8")
     assert read_lazily(path, kind="txt", wishes=Wishes()) is None

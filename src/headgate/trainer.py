@@ -15,7 +15,7 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples
 from headgate.data.origin import Source, digest
 from headgate.data.splits import repeats
-from headgate.data.text_stream import Document
+from headgate.data.text_stream import Document, DocumentRows
 from headgate.errors import DataError
 from headgate.models.inherit import inherit
 from headgate.tasks import Task, infer, keys, task_named
@@ -217,7 +217,7 @@ class Trainer:
             "source": Path(self.source.path).name,
             "sha256": sums.pop("train"),
             **{f"{name}_sha256": each for name, each in sums.items()},
-            "rows": len(self.table),
+            "rows": 1 if isinstance(self.table.rows, DocumentRows) else len(self.table),
             "input": input,
             "target": target,
             "document": self.source.document,
@@ -262,13 +262,18 @@ def _key(input: Any) -> str:
 def _most_held_out(examples: Examples) -> float:
     """Give the share that a held-out part has at most where nothing is said of it."""
     if _is_one_text(examples):
-        return _MOST_CHARACTERS / max(1, len(examples.inputs[0]))
+        return _MOST_CHARACTERS / max(1, _characters(examples))
     return _MOST_HELD_OUT / len(examples)
 
 
 def _size(part: Examples) -> str:
     """Count the rows; of one text its characters."""
-    return f"{len(part.inputs[0]):,} characters" if _is_one_text(part) else str(len(part))
+    return f"{_characters(part):,} characters" if _is_one_text(part) else str(len(part))
+
+
+def _characters(part: Examples) -> int:
+    [text] = part.inputs
+    return text.characters if isinstance(text, Document) else len(text)
 
 
 def _is_one_text(examples: Examples) -> bool:

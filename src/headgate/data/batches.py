@@ -87,7 +87,8 @@ class Batches:
             )
         if not len(lengths):
             raise ShapeError("batches need at least one row, and none came")
-        self._keys = [_pair(length) for length in lengths]
+        shared: dict[Length, tuple[int, int]] = {}  # of equal lengths one object, not one a row
+        self._keys = [shared.setdefault(length, _pair(length)) for length in lengths]
         self._batch_size = batch_size
         self._tokens = tokens
         self._seed = seed

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from headgate.data.columns import Cell, Table, shown
 from headgate.data.store import StoredColumn
-from headgate.data.text_stream import Document
+from headgate.data.text_stream import Document, DocumentRows
 from headgate.errors import DataError
 
 Side = Literal["input", "target"]
@@ -74,8 +74,7 @@ def _taken(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
 def read_texts(table: Table, input: str, target: str | None) -> Examples:
     """Take one or two columns of texts, and refuse a row that lacks one.
 
-    A text that is too large for the memory is a ``Document``, whose pieces are asked for one by
-    one.
+    A table whose rows are the pieces of one text gives that, as a ``Document``.
 
     Args:
         table: the rows.
@@ -97,8 +96,10 @@ def _named(input: str, target: str | None) -> list[tuple[Side, str]]:
     return [("input", input), *([] if target is None else [("target", target)])]
 
 
-def _texts(table: Table, name: str, side: Side) -> Sequence[str]:
+def _texts(table: Table, name: str, side: Side) -> Sequence[str | Document]:
     cells = table.column(name)
+    if isinstance(table.rows, DocumentRows):
+        return [Document.of(cells)]  # type: ignore[arg-type]
     for row, cell in enumerate(cells):
         problem = _problem(cell, side)
         if problem:
@@ -107,8 +108,6 @@ def _texts(table: Table, name: str, side: Side) -> Sequence[str]:
 
 
 def _problem(cell: Cell, side: Side) -> str:
-    if isinstance(cell, Document):
-        return ""  # of no blank file one is made
     if not isinstance(cell, str):
         return f"a text was wanted as the {side}, and a sequence of {len(cell)} came: {_some(cell)}"
     return "" if cell.strip() else f"the {side} is empty: fill it in, or take the row out"

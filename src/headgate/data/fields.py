@@ -10,6 +10,8 @@ from tokenizers import Tokenizer
 from headgate.data.growth import grown
 from headgate.data.labels import LabelField
 from headgate.data.ragged import Ragged
+from headgate.data.spill import IN_MEMORY
+from headgate.data.text_stream import Document
 from headgate.data.vocabularies import (
     BYTES,
     MOST_LEARNED,
@@ -152,14 +154,14 @@ class TextField:
         return self._tokenizer.to_str()
 
     def extended(
-        self, texts: Sequence[str], *, min_frequency: int | None = None
+        self, texts: Sequence[str] | Sequence[Document], *, min_frequency: int | None = None
     ) -> tuple[TextField, int]:
         """Learn what further texts have and the vocabulary lacks; every old id keeps its number.
 
         Subwords and bytes spell any text, so such a field stays as it is.
 
         Args:
-            texts: further training texts; there may be none.
+            texts: further training texts, or one document; there may be none.
             min_frequency: how often a new word or character must occur to get an id; None is 2
                 for words, 1 for characters.
 
@@ -171,7 +173,13 @@ class TextField:
             >>> count, TextField.learn(["abc"]).extended(["cde"])[0].encode("abcde")
             (0, [4, 5, 6, 7, 8])
         """
-        tokenizer, count = grown(self._tokenizer, texts, min_frequency=min_frequency)
+        document = texts[0] if len(texts) == 1 else None
+        pieces = document if isinstance(document, Document) else texts
+        tokenizer, count = grown(
+            self._tokenizer,
+            pieces,  # type: ignore[arg-type]
+            min_frequency=min_frequency,
+        )
         return (TextField(tokenizer), count) if count else (self, 0)
 
     def special(self, name: str) -> int:
@@ -247,7 +255,7 @@ class TextField:
             OutputError: the temporary folder is full.
         """
         rows = self.encode_each(texts)
-        return Ragged.of((row[:longest] or least) for row in rows)
+        return Ragged.of(((row[:longest] or least) for row in rows), limit=IN_MEMORY)
 
     def encode_each(self, texts: Iterable[str]) -> Iterator[list[int]]:
         """Turn texts to ids as they come; no special one is added.

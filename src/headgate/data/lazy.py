@@ -1,8 +1,8 @@
 """Tables from files that are too large to be read whole: one row at a time, into a store on disk.
 
 The table, its notes and its errors are those of ``sources``; only the memory is bounded. Whatever
-cannot be read so is left to the reader of whole files: CoNLL columns, a text as one document, and
-encodings whose line ends are not one byte.
+cannot be read so is left to the reader of whole files: CoNLL columns, and encodings whose line ends
+are not one byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headgate.data.lazy_delimited import read_delimited_lazily
 from headgate.data.records import read_records
 from headgate.data.spill import IN_MEMORY
 from headgate.data.store import TableWriter
-from headgate.data.text_stream import PIECE, TextFile, has_line_bytes
+from headgate.data.text_stream import PIECE, TextFile, has_line_bytes, read_document
 from headgate.errors import DataError
 
 VARIABLE = "HEADGATE_READ_WHOLE"
@@ -132,7 +132,7 @@ def _records(file: TextFile, wishes: Wishes, limit: int) -> Table:
 
 def _text(file: TextFile, wishes: Wishes, limit: int) -> Table | None:
     """Read plain text, or the table that it is when every line has the same TABs."""
-    if wishes.document or looks_conll(file.head()):
+    if looks_conll(file.head()):
         return None
     counts = _Tabs.of(file.full_lines())
     if counts.tabs and counts.often == counts.lines:
@@ -141,6 +141,8 @@ def _text(file: TextFile, wishes: Wishes, limit: int) -> Table | None:
             f"every line has {_spoken(counts.tabs)}: read as a table of {counts.tabs + 1} columns"
         )
         return replace(table, notes=(note, *table.notes))
+    if wishes.document:
+        return replace(read_document(file, limit=limit), notes=counts.notes())
     form = Table(str(file.path), ("text",), [], [], False, counts.notes())
     writer = TableWriter(form, limit=limit)
     for line, number in file.full_lines():

@@ -206,8 +206,10 @@ def _strata(groups: _Groups, labels: Sequence[str] | None) -> list[Sequence[int]
     known = list(names)
     strata: dict[str, array[int]] = {}
     for number, group in enumerate(groups):
-        counts = Counter(known[numbers[row]] for row in group)
-        label = min(counts, key=lambda name: (-counts[name], name))
+        label = known[numbers[group[0]]]
+        if len(group) > 1:
+            counts = Counter(known[numbers[row]] for row in group)
+            label = min(counts, key=lambda name: (-counts[name], name))
         strata.setdefault(label, array(_PLACE)).append(number)
     return [strata[label] for label in sorted(strata)]
 

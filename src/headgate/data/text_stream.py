@@ -7,16 +7,17 @@ import io
 import re
 import zlib
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, overload
 
+from headgate.data.columns import Cell, Table
 from headgate.data.encodings import decode
 from headgate.data.spill import IN_MEMORY
-from headgate.data.store import RowWriter
+from headgate.data.store import StoredRows, TableWriter
 from headgate.errors import DataError
 
 PIECE = 1 << 22  # bytes that are decoded at a time
@@ -115,7 +116,7 @@ class TextFile:
 
 
 @dataclass(frozen=True)
-class Document:
+class Document(Sequence[str]):
     r"""One text in pieces of whole lines, none of which has to be in memory; or a part of it.
 
     Args:
@@ -126,7 +127,7 @@ class Document:
 
     Example:
         >>> text = Document.of(["one\n", "two\nthree"])
-        >>> len(text), list(text.part(2, 6)), text.around(6)
+        >>> text.characters, list(text.part(2, 6)), text.around(6)
         (13, ['e\n', 'tw'], ('two\nthree', 4))
     """
 
@@ -148,20 +149,40 @@ class Document:
         ends = array("q", accumulate(map(len, pieces)))
         return cls(pieces, ends, 0, ends[-1] if ends else 0)
 
-    def __len__(self) -> int:
-        """Count the characters."""
+    @property
+    def characters(self) -> int:
+        """How many characters the part has."""
         return self.stop - self.start
 
+    def __len__(self) -> int:
+        """Count the pieces of the part."""
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        numbers = self._numbers[index]
+        if isinstance(numbers, range):
+            return list(map(self._within, numbers))
+        return self._within(numbers)
+
     def __iter__(self) -> Iterator[str]:
-        """Give the texts that the part is made of, from its first character to its last."""
-        first = bisect_right(self.ends, self.start)
-        before = self.ends[first - 1] if first else 0
-        for number in range(first, len(self.ends)):
-            if before >= self.stop:
-                return
-            piece = self.pieces[number]
-            yield piece[max(self.start - before, 0) : self.stop - before]
-            before = self.ends[number]
+        return map(self._within, self._numbers)
+
+    @property
+    def _numbers(self) -> range:
+        """The pieces that the part has anything of."""
+        if self.start == self.stop:
+            return range(0)
+        return range(bisect_right(self.ends, self.start), bisect_left(self.ends, self.stop) + 1)
+
+    def _within(self, number: int) -> str:
+        before = self.ends[number - 1] if number else 0
+        return self.pieces[number][max(self.start - before, 0) : self.stop - before]
 
     def part(self, start: int, stop: int) -> Document:
         """Cut a part out.
@@ -188,7 +209,41 @@ class Document:
         return self.pieces[number], self.ends[number - 1] if number else 0
 
 
-def read_document(file: TextFile, *, limit: int = IN_MEMORY) -> Document:
+@dataclass(frozen=True)
+class DocumentRows(Sequence[Sequence[Cell]]):
+    """The rows of a table that together are one text.
+
+    Args:
+        stored: a piece of whole lines a row.
+    """
+
+    stored: StoredRows
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @overload
+    def __getitem__(self, index: int) -> Sequence[Cell]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sequence[Cell]]: ...
+
+    def __getitem__(self, index: int | slice) -> Sequence[Cell] | Sequence[Sequence[Cell]]:
+        return self.stored[index]
+
+    def column(self, index: int) -> Sequence[Cell]:
+        """Give one column, which stays where it lies.
+
+        Args:
+            index: counted from 0.
+
+        Returns:
+            Its cells.
+        """
+        return self.stored.column(index)
+
+
+def read_document(file: TextFile, *, limit: int = IN_MEMORY) -> Table:
     """Read a text as one, in bounded memory; its line ends become line feeds.
 
     Args:
@@ -196,17 +251,39 @@ def read_document(file: TextFile, *, limit: int = IN_MEMORY) -> Document:
         limit: bytes up to which the text stays in memory.
 
     Returns:
-        The text, whose pieces lie in a temporary file without a name.
+        A table whose rows are the pieces of the text, and lie in a temporary file without a name.
 
     Raises:
         DataError: the file is empty, cannot be read, or a byte is not in the encoding.
         OutputError: the temporary folder is full.
     """
     file.head()
-    writer = RowWriter(1, limit=limit)
+    roles = ("text", None)
+    writer = TableWriter(Table(str(file.path), ("text",), [], [], False, roles=roles), limit=limit)
+    line = 1
     for piece in file.pieces():
-        writer.append([re.sub(r"\r\n|\r", "\n", piece)])
-    return Document.of(writer.rows().column(0))  # type: ignore[arg-type]
+        text = re.sub(r"\r\n|\r", "\n", piece)
+        writer.append([text], line)
+        line += text.count("\n")
+    table = writer.table()
+    assert isinstance(table.rows, StoredRows)
+    return replace(table, rows=DocumentRows(table.rows))
+
+
+def pieces_of(texts: Iterable[str | Document]) -> Iterator[str]:
+    """Give texts one by one, a document's in its pieces.
+
+    Args:
+        texts: texts, documents, or both.
+
+    Yields:
+        The texts and the pieces.
+    """
+    for text in texts:
+        if isinstance(text, Document):
+            yield from text
+        else:
+            yield text
 
 
 def _line_pieces(path: Path, size: int) -> Iterator[bytes]:

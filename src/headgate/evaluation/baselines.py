@@ -128,7 +128,7 @@ class NgramClassifier:
         most = max(1, _MOST_CELLS // n_classes)
         order = random.Random(seed).sample(range(len(texts)), min(most, len(texts)))
         bags = hash_texts(
-            [texts[row] for row in order], buckets=_buckets(n_classes), most_entries=_MOST_ENTRIES
+            (texts[row] for row in order), buckets=_buckets(n_classes), most_entries=_MOST_ENTRIES
         )
         read = len(bags.starts)
         idf = _idf(bags, _buckets(n_classes))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,7 +46,7 @@ class Bags:
         return rows.repeat_interleave(ends - self.starts)
 
 
-def batches(texts: Sequence[str]) -> Iterator[list[str]]:
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
     """Split texts so that hashing one part needs little memory, however long they are.
 
     Args:
@@ -67,7 +67,7 @@ def batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def hash_texts(texts: Sequence[str], *, buckets: int, most_entries: int | None = None) -> Bags:
+def hash_texts(texts: Iterable[str], *, buckets: int, most_entries: int | None = None) -> Bags:
     """Count the n-grams of texts, by bucket.
 
     Args:

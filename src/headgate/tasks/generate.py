@@ -14,6 +14,7 @@ from torch import Tensor
 from headgate.data.columns import Table
 from headgate.data.examples import Examples, read_texts
 from headgate.data.fields import TextField
+from headgate.data.text_stream import Document
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, ModelDirectoryError
 from headgate.inspection.trace import Inspection
@@ -184,12 +185,14 @@ class Generate:
         ends = self.settings.ends(len(self.field))
         return [
             f"{kind}: {total:,} {self.field.unit}s, a vocabulary of {len(self.field):,}",
+            *([self.field.note] if self.field.note else []),
             *([] if ends is None else [f"adaptive softmax, whose groups end at {ends}"]),
         ]
 
     def learner(self, train: Examples, valid: Examples, plan: Plan) -> GenerateLearner:
         """Give what the loop trains."""
-        texts = [self.text.encode([each]) for each in train.inputs]
+        several = len(train) > 1
+        texts = self.text.encode_rows(train.inputs) if several else [self.text.encode(train.inputs)]
         return GenerateLearner(self, texts, self.text.encode(valid.inputs), plan)
 
     def finish(self, valid: Examples) -> None:
@@ -317,7 +320,7 @@ class Generate:
         return Inspection(tuple(self.field.tokens(ids)), gates | {"surprise": bits})
 
 
-def _counts(field: TextField, texts: Sequence[str], *, rows: bool) -> list[int]:
+def _counts(field: TextField, texts: Sequence[str | Document], *, rows: bool) -> list[int]:
     ids = RunningText(field, rows=rows).encode(texts)
     return torch.bincount(ids, minlength=len(field)).tolist()
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from headgate.data.examples import Examples
 from headgate.data.fields import TextField
-from headgate.data.text_stream import Document
+from headgate.data.text_stream import Document, pieces_of
 from headgate.errors import DataError
 from headgate.models import LanguageModel
 from headgate.tasks.generate_settings import GenerateSettings
@@ -46,18 +46,18 @@ def cut_document(examples: Examples, *, valid: float, test: float) -> dict[str, 
         raise DataError(f"shares of 0 or more, below 1 in all, were wanted: {valid=}, {test=} came")
     [given] = examples.inputs
     text = given if isinstance(given, Document) else Document.of([given])
-    slack = round(len(text) * min(share for share in (valid, test, 1.0) if share))
-    first = _line_end(text, round(len(text) * (1 - valid - test)), slack=slack)
-    second = _line_end(text, round(len(text) * (1 - test)), slack=slack)
+    slack = round(text.characters * min(share for share in (valid, test, 1.0) if share))
+    first = _line_end(text, round(text.characters * (1 - valid - test)), slack=slack)
+    second = _line_end(text, round(text.characters * (1 - test)), slack=slack)
     wanted = {"train": (0, first, 1.0), "valid": (first, second, valid)}
-    wanted["test"] = (second, len(text), test)
+    wanted["test"] = (second, text.characters, test)
     parts = {}
     for name, (begin, end, share) in wanted.items():
         part = text.part(begin, end)
         if share and not any(piece.strip() for piece in part):
             raise DataError(
-                f"a text of {len(text)} characters is too short: its {name} part would be empty; "
-                f"bring more text, or raise the share of {name}"
+                f"a text of {text.characters} characters is too short: its {name} part would be "
+                f"empty; bring more text, or raise the share of {name}"
             )
         own = part if text is given else "".join(part)
         parts[name] = replace(examples, inputs=[own] if share else [], rows=[0] if share else [])
@@ -66,12 +66,12 @@ def cut_document(examples: Examples, *, valid: float, test: float) -> dict[str, 
 
 def _line_end(text: Document, place: int, *, slack: int) -> int:
     """Find the line end next to a place, of equals the earlier; the place where none is near."""
-    if place == len(text):
+    if place == text.characters:
         return place
     piece, start = text.around(place)  # which begins and ends where lines do
     before, after = piece.rfind("\n", 0, place - start), piece.find("\n", place - start)
     ends = [start + before + 1, *([start + after + 1] if after >= 0 else [])]
-    near = [end for end in ends if 0 < end < len(text) and abs(end - place) <= slack]
+    near = [end for end in ends if 0 < end < text.characters and abs(end - place) <= slack]
     return min(near, key=lambda end: abs(end - place), default=place)
 
 
@@ -90,7 +90,7 @@ def learn_field(texts: Sequence[str | Document], settings: GenerateSettings) -> 
         unit = "subword" if _has_many_characters(texts) else "character"
     size = settings.vocabulary_size
     if size is None:
-        pieces = sum(map(len, texts)) // _CHARACTERS_A_PIECE
+        pieces = sum(map(len, pieces_of(texts))) // _CHARACTERS_A_PIECE
         size = max(_FEWEST, min(_MOST, pieces)) if unit == "subword" else _WORDS
     return TextField.learn(
         _Lines(texts),
@@ -108,17 +108,12 @@ class _Lines:
     texts: Iterable[str | Document]
 
     def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(map(lines_of, _pieces(self.texts)))
-
-
-def _pieces(texts: Iterable[str | Document]) -> Iterator[str]:
-    for text in texts:
-        yield from text if isinstance(text, Document) else (text,)
+        return chain.from_iterable(map(lines_of, pieces_of(self.texts)))
 
 
 def _has_many_characters(texts: Iterable[str | Document]) -> bool:
     seen: set[str] = set()
-    for piece in _pieces(texts):
+    for piece in pieces_of(texts):
         seen.update(piece)
         if len(seen) > _ALPHABET:
             return True

@@ -15,7 +15,7 @@ from torch import Tensor
 from headgate.data.fields import TextField
 from headgate.data.ragged import Ragged
 from headgate.data.spill import IN_MEMORY, Spill
-from headgate.data.text_stream import Document
+from headgate.data.text_stream import Document, pieces_of
 from headgate.data.vocabularies import BYTES, SPECIALS
 from headgate.errors import DataError
 
@@ -100,7 +100,7 @@ class RunningText:
         Raises:
             OutputError: the temporary folder is full.
         """
-        return Ragged.of(self._rows(texts))
+        return Ragged.of(self._rows(texts), limit=IN_MEMORY)
 
     def _rows(self, texts: Iterable[str]) -> Iterator[list[int]]:
         row: list[int] = []
@@ -121,9 +121,8 @@ class RunningText:
     def _marked(self, texts: Iterable[str | Document]) -> Iterator[tuple[str, bool]]:
         """Give each line, and whether it is the last one of its text."""
         for text in texts:
-            parts = text if isinstance(text, Document) else (text,)
             before = None
-            for line in chain.from_iterable(map(self._pieces, parts)):
+            for line in chain.from_iterable(map(self._pieces, pieces_of([text]))):
                 if before is not None:
                     yield before, False
                 before = line
