@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.tiny import classifier, command, reviews, translator, write_csv
+from tests.tiny import classifier, command, reviews, tagger, translator, write_csv
 
 from headgate.cli import rows as rows_module
 
@@ -182,3 +182,18 @@ def test_a_translator_answers_rows(tmp_path: Path, capsys: pytest.CaptureFixture
     assert list(found[0]) == ["text", "prediction", "log_probability"]
     wanted = translator().predict(["no. 12", "no. 34"])
     assert [row["prediction"] for row in found] == [answer.text for answer in wanted]
+
+
+def test_tags_are_lists_in_json_lines_and_a_text_in_csv(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagger().save(tmp_path / "tagger")
+    data, out = tmp_path / "new.jsonl", tmp_path / "answers.jsonl"
+    data.write_text(json.dumps({"tokens": ["New York", "left"]}) + "\n", encoding="utf-8")
+    asked = ("predict", tmp_path / "tagger", data, "--input", "tokens")
+    assert command(*asked, "--out", out) == 0
+    row = json.loads(out.read_text(encoding="utf-8"))
+    assert row["tokens_2"] == ["New York", "left"]
+    assert len(row["prediction"]) == 2
+    assert command(*asked) == 0
+    assert read(capsys.readouterr().out)[0]["prediction"] == " ".join(row["prediction"])

@@ -207,3 +207,11 @@ def test_without_pyarrow_the_extra_is_named(
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(MissingExtraError, match=r"pip install 'headgate\[data\]'"):
         read_parquet(tmp_path / "a.parquet")
+
+
+def test_tokens_and_tags_have_their_roles_unless_columns_are_asked_for(tmp_path: Path) -> None:
+    columns = {"id": ["1"], "tokens": [["Ada", "left"]], "tags": [["B-PER", "O"]]}
+    tagged = write(tmp_path / "a.parquet", columns)
+    assert read_parquet(tagged).roles == ("tokens", "tags")
+    assert read_parquet(tagged, columns=["tokens", "tags"]).roles is None
+    assert read_parquet(write(tmp_path / "b.parquet", {"tokens": [["a"]]})).roles is None

@@ -219,6 +219,9 @@ def test_no_coverage_without_attention() -> None:
     for wrong in (-0.1, math.nan, math.inf):
         with pytest.raises(HeadgateError, match="a number of 0 or more, got"):
             Penalties(coverage=wrong)
+    for wrong in (math.nan, math.inf, -math.inf):
+        with pytest.raises(HeadgateError, match="length penalty is a finite number, got"):
+            Penalties(length=wrong)
 
 
 def test_a_least_length_holds_in_narrow_beams_too() -> None:

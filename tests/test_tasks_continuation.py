@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -92,3 +93,9 @@ def test_what_cannot_end_a_text_is_refused(unchecked: None) -> None:
         check_length(3, ["a", ""])
     with pytest.raises(DataError, match=r"come as a list: \['END'\], not 'END'"):
         check_length(3, "END")
+
+
+def test_a_stop_string_of_letters_and_of_their_parts_are_one() -> None:
+    for form in ("NFC", "NFD"):
+        held = Stops([unicodedata.normalize(form, "강")])
+        assert (held.give("물 강"), held.met) == ("물 ", True)

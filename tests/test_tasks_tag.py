@@ -38,8 +38,8 @@ def test_an_answer_has_its_entities() -> None:
         ("PER", 5, 6, "지민"),
     ]
     assert answer.row() == {
-        "prediction": "O B-PER I-PER O O B-PER O",
-        "tokens": "집에 Anna Kim ran and 지민 갔다",
+        "prediction": ("O", "B-PER", "I-PER", "O", "O", "B-PER", "O"),
+        "tokens": ("집에", "Anna", "Kim", "ran", "and", "지민", "갔다"),
         "entities": "PER: Anna Kim; PER: 지민",
     }
     assert str(answer).startswith("집에/O Anna/B-PER")

@@ -27,8 +27,8 @@ def test_an_answer_is_a_row() -> None:
     found = Tagging.of(["Ada", "Lovelace", "wrote"], ["B-PER", "I-PER", "O"], "BIO")
     assert found.entities == (Entity("PER", 0, 2, "Ada Lovelace"),)
     assert found.row() == {
-        "prediction": "B-PER I-PER O",
-        "tokens": "Ada Lovelace wrote",
+        "prediction": ("B-PER", "I-PER", "O"),
+        "tokens": ("Ada", "Lovelace", "wrote"),
         "entities": "PER: Ada Lovelace",
     }
     assert str(found) == "Ada/B-PER Lovelace/I-PER wrote/O"

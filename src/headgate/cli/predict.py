@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
@@ -16,7 +16,7 @@ from headgate.errors import OutputError
 
 if TYPE_CHECKING:
     from headgate.cli.rows import Row
-    from headgate.data.columns import Table
+    from headgate.data.columns import Cell, Table
     from headgate.model import Model
 
 
@@ -68,7 +68,7 @@ def _answered(loaded: Model, tables: Iterator[tuple[Table, str]]) -> Iterator[Ro
             yield own | _beside(own, answer.row())
 
 
-def _beside(own: Row, answer: dict[str, str]) -> Row:
+def _beside(own: Row, answer: Mapping[str, Cell]) -> Row:
     """Rename what the row already has: prediction becomes prediction_2."""
     found: Row = {}
     for name, value in answer.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from headgate.data.arrow import BadCellError, cells_of, class_names, refusal
-from headgate.data.columns import Cell, Table, column_index
+from headgate.data.columns import TAGGED, Cell, Table, column_index
 from headgate.data.store import TableWriter
 from headgate.errors import DataError
 
@@ -43,7 +43,8 @@ def read_arrow(
         stored: whether the rows go to a temporary file where they are many.
 
     Returns:
-        The table; its lines are the rows' numbers in their source, counted from 1.
+        The table; its lines are the rows' numbers in their source, counted from 1. Where no column
+        was asked for and there are "tokens" and "tags", these are the inputs and the targets.
 
     Raises:
         DataError: a column does not exist or has no text; a row has no value; there is no row.
@@ -51,7 +52,8 @@ def read_arrow(
     names, notes = (columns, []) if columns else _readable(sources)
     names = tuple(dict.fromkeys(names))
     notes = [*notes, *_about_classes(sources[0], names)]
-    table = Table(path, names, [], [], True, tuple(notes))
+    roles = TAGGED if not columns and {*names} >= {*TAGGED} else None
+    table = Table(path, names, [], [], True, tuple(notes), roles=roles)
     writer = TableWriter(table) if stored else None
     rows: list[list[Cell]] = []
     lines: list[int] = []

@@ -21,6 +21,7 @@ from typing import Protocol, runtime_checkable
 from headgate.errors import DataError
 
 Cell = str | tuple[str, ...]  # a text; or a sequence, such as the words of a sentence
+TAGGED = ("tokens", "tags")  # the columns that a file of tagged sentences usually has
 
 _SHOWN = 40  # characters of a cell that a message quotes
 

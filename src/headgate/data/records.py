@@ -6,10 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import NoReturn
 
-from headgate.data.columns import Cell, Table, column_index, shown
+from headgate.data.columns import TAGGED, Cell, Table, column_index, shown
 from headgate.errors import DataError
-
-_ROLES = ("tokens", "tags")  # the keys that a file of tagged sentences usually has
 
 
 class _Number(str):
@@ -47,7 +45,7 @@ def read_records(
         rows.append(
             [_cell(c, path=path, row=line, column=n) for n, c in zip(keys, cells, strict=True)]
         )
-    roles = _ROLES if not columns and keys.keys() >= set(_ROLES) else None
+    roles = TAGGED if not columns and keys.keys() >= set(TAGGED) else None
     return Table(path, tuple(keys), rows, lines, False, roles=roles)
 
 

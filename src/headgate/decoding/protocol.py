@@ -89,6 +89,8 @@ class Penalties:
     coverage: float = 0.0
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.length):
+            raise HeadgateError(f"the length penalty is a finite number, got {self.length}")
         if not 0 <= self.coverage < math.inf:
             raise HeadgateError(
                 f"the coverage penalty is a number of 0 or more, got {self.coverage}"

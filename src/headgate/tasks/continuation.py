@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -60,11 +61,13 @@ class Stops:
     """Hold text back as long as it may become a stop string.
 
     Args:
-        stops: the strings that end a text and are not given out; none is empty.
+        stops: the strings that end a text and are not given out; none is empty. They are brought
+            to NFC, as the texts are that a model learns from.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
-        self.stops, self.held, self.met = tuple(stops), "", False
+        self.stops = tuple(unicodedata.normalize("NFC", stop) for stop in stops)
+        self.held, self.met = "", False
 
     def give(self, piece: str) -> str:
         """Take a piece of text.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import UnionType
 from typing import (
@@ -48,8 +48,8 @@ class Evaluation:
 class Prediction(Protocol):
     """What a model says of one input."""
 
-    def row(self) -> dict[str, str]:
-        """Give the answer as columns of a table."""
+    def row(self) -> Mapping[str, str | tuple[str, ...]]:
+        """Give the answer as columns of a table; a sequence is a tuple."""
         ...
 
 

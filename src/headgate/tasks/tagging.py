@@ -64,13 +64,14 @@ class Tagging:
         )
         return Tagging(tuple(tokens), tuple(tags), entities)
 
-    def row(self) -> dict[str, str]:
+    def row(self) -> dict[str, str | tuple[str, ...]]:
         """Give the answer as columns of a table.
 
         Returns:
-            The tags and the words, each with a blank between; and the entities where there are.
+            The tags and the words as sequences, since a word may have a blank inside; and the
+            entities where there are, as one text.
         """
-        found = {"prediction": " ".join(self.tags), "tokens": " ".join(self.tokens)}
+        found: dict[str, str | tuple[str, ...]] = {"prediction": self.tags, "tokens": self.tokens}
         if self.entities:
             found["entities"] = "; ".join(f"{each.type}: {each.text}" for each in self.entities)
         return found
