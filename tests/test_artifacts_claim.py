@@ -131,3 +131,11 @@ def test_what_is_not_a_trainings_is_refused_also_with_resume(tmp_path: Path) -> 
     ):
         pass
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_interrupted_model_stays_one_where_going_on_fails(tmp_path: Path) -> None:
+    for name in (FILE, directory.CONFIG):
+        (tmp_path / name).touch()
+    with pytest.raises(KeyboardInterrupt), claim(tmp_path, resume=True):
+        raise KeyboardInterrupt
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([FILE, directory.CONFIG])

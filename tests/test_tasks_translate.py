@@ -265,3 +265,8 @@ def test_of_characters_none_is_copied() -> None:
 def test_a_label_is_smoothed_by_a_share() -> None:
     with pytest.raises(ShapeError, match="label_smoothing is a probability from 0 to 1, not 2"):
         learn(label_smoothing=2)
+
+
+def test_a_least_length_beyond_the_models_is_refused() -> None:
+    with pytest.raises(HeadgateError, match=r"min_length is \d+ at most.*not 100000"):
+        translator().task.search(["no. 1"], min_length=100_000)

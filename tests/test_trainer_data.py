@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.tiny import reviews, train_classifier, write_reviews
+from tests.tiny import (
+    command,
+    reviews,
+    train_classifier,
+    train_tagger,
+    write_people,
+    write_reviews,
+)
 
 from headgate.data import origin
 from headgate.data.columns import Table
@@ -80,3 +87,18 @@ def test_a_data_set_of_the_hub_has_its_own_parts(monkeypatch: pytest.MonkeyPatch
     assert model.evaluate("hf:nobody/reviews").scores["accuracy"].value == pytest.approx(
         model.metrics["test"]["accuracy"]["value"]
     )
+
+
+def test_columns_that_nobody_named_are_those_of_the_next_file(tmp_path: Path) -> None:
+    model = train_tagger(write_people(tmp_path), input=None, target=None)
+    lines = ["# a comment", "1\tAda\t_\tB-PER\t_\t_\t0\troot\t_\t_", ""]
+    (tmp_path / "more.conllu").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert model.evaluate(tmp_path / "more.conllu").scores
+    model.save(tmp_path / "m")
+    assert (
+        command("predict", tmp_path / "m", tmp_path / "more.conllu", "--out", tmp_path / "o.csv")
+        == 0
+    )
+    assert (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[1] == "Ada"
+    (tmp_path / "no.csv").write_text("a,b\nAda,x\n", encoding="utf-8")
+    assert command("predict", tmp_path / "m", tmp_path / "no.csv") == 2

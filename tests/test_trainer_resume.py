@@ -149,3 +149,20 @@ def test_weights_begin_where_the_saved_ones_ended(tmp_path: Path) -> None:
     )
     for name, weight in base.task.network.state_dict().items():
         assert (second.task.network.state_dict()[name] - weight).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"seed": 7}, "seed: 42 then, 7 now"), ({"hidden_size": 9}, "hidden_size: 8 then, 9 now")],
+)
+def test_a_finished_training_is_not_taken_for_another(
+    changed: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    data = write_reviews(tmp_path)
+    train_classifier(data, out=tmp_path / "m", seed=42)
+    assert train_classifier(data, out=tmp_path / "m", resume=True, seed=42)
+    with pytest.raises(ModelDirectoryError, match=f"finished, and was another.*{said}"):
+        train_classifier(data, out=tmp_path / "m", resume=True, **changed)
+    data.write_text(data.read_text(encoding="utf-8") + "one more,good\n", encoding="utf-8")
+    with pytest.raises(ModelDirectoryError, match=r"the data: reviews\.csv was another"):
+        train_classifier(data, out=tmp_path / "m", resume=True)

@@ -32,7 +32,7 @@ from headgate.tasks.cells import by_name
 from headgate.tasks.generate import Generate
 from headgate.tasks.keys import kinds
 from headgate.tasks.protocol import TaskStream, build_settings
-from headgate.trainer import Say, Trainer, read_examples
+from headgate.trainer import Say, Trainer, read_examples, refuse_other
 from headgate.training.loop import INTERRUPTED
 from headgate.training.threads import threads_for
 
@@ -266,10 +266,14 @@ def train(
     if resume and out is None:
         raise OutputError("resume goes on in a directory: name it with out")
     if resume and _is_over(Path(str(out))):
+        finished = load(str(out))
+        refuse_other(finished.config, finished.task.saved_settings(), data, options)
         say(f"{out} is a finished model: there is nothing to go on with")
-        return load(str(out))
+        return finished
     source, task, options, started = _understand(data, options, base)
     with nullcontext() if out is None else claim(out, resume=resume) as place:
+        if resume and place is not None and not (place / CHECKPOINT).exists():
+            say(f"{place} has no checkpoint yet: the training begins")
         found = Trainer(source, task, options, say=say, base=started and started.task).run(place)
         model = Model(found.task, found.config, found.metrics, found.history)
         if place is not None:
@@ -332,7 +336,9 @@ def _understand(
     options = dict(options)
     if started is not None:
         _check_task(started, options.get("task"))
-        options = _columns_of(started) | options | {"task": started.task.name}
+        kept = started.config["data"]
+        named = {} if kept["document"] else {name: kept[name] for name in ("input", "target")}
+        options = named | options | {"task": started.task.name}
     task = options.pop("task", None)
     names = {each.name for each in fields(Source)}
     given = {name: options.pop(name) for name in list(options) if name in names}
@@ -346,11 +352,6 @@ def _check_task(started: Model, task: str | None) -> None:
             f"the saved model's task is {started.task.name}, not {task}: leave the task out, or "
             "train anew"
         )
-
-
-def _columns_of(started: Model) -> dict[str, Any]:
-    source = started.config["data"]
-    return {} if source["document"] else {name: source[name] for name in ("input", "target")}
 
 
 def _write_or_rescue(model: Model, place: Path) -> None:

@@ -13,10 +13,10 @@ from headgate import __version__
 from headgate.artifacts.checkpoint import Checkpoint
 from headgate.data.columns import Table
 from headgate.data.examples import Examples
-from headgate.data.origin import Source, digest
+from headgate.data.origin import Source, columns_of, digest
 from headgate.data.splits import repeats
 from headgate.data.text_stream import Document, DocumentRows
-from headgate.errors import DataError
+from headgate.errors import DataError, ModelDirectoryError
 from headgate.models.inherit import inherit
 from headgate.tasks import Task, infer, keys, task_named
 from headgate.tasks.protocol import check_settings
@@ -250,9 +250,36 @@ def read_examples(task: Task, table: Table, data: dict[str, Any]) -> Examples:
     Raises:
         DataError: a cell is empty, or a label was unseen in training; the message has the row.
     """
-    examples = task.read(table, data["input"], data["target"])
+    examples = task.read(table, *columns_of(table, data))
     task.check(examples)
     return examples
+
+
+def refuse_other(
+    config: dict[str, Any], settings: dict[str, Any], data: Any, given: dict[str, Any]
+) -> None:
+    """Refuse to take a finished training for another one.
+
+    Args:
+        config: where the finished model comes from.
+        settings: what it is made of.
+        data: the file that is asked for now.
+        given: the options that are given now.
+
+    Raises:
+        ModelDirectoryError: an option, or the data, is not what it was; the message has both.
+    """
+    before = {**settings, **config["plan"], "task": config["task"]}
+    names = [name for name in given if name in before and before[name] != given[name]]
+    found = [f"{name}: {before[name]!r} then, {given[name]!r} now" for name in names]
+    if Path(data).exists():
+        now, then = digest(Table(str(data), (), [], [], False)), config["data"]["sha256"]
+        found += [] if now == then else [f"the data: {config['data']['source']} was another"]
+    if found:
+        raise ModelDirectoryError(
+            f"the training there is finished, and was another than this one: {'; '.join(found)}. "
+            "Name another place, or go on from its model with other data (--from)"
+        )
 
 
 def _key(input: Any) -> str:

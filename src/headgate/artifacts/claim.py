@@ -63,6 +63,8 @@ def claim(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator[Pat
         except BaseException:
             if not (place / CHECKPOINT).exists():
                 _leave(place, mark, made=made)
+            elif (place / CONFIG).exists():  # a model that was interrupted stays one
+                mark.unlink(missing_ok=True)
             raise
         mark.unlink(missing_ok=True)
     finally:

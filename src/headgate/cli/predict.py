@@ -50,7 +50,7 @@ def predict(
     write = rows.writer_for(out)
     loaded = load(model)
     source = loaded.config["data"]
-    column = input or source["input"]  # of a document "text"
+    column = input or (None if source["document"] else source["input"])
     wanted = {"encoding": encoding or source["encoding"], "quoting": quoting or source["quoting"]}
     lines = data == "-"
     read = rows.from_lines(column, encoding) if lines else rows.from_file(data, column, **wanted)

@@ -27,13 +27,14 @@ Rows = Iterable[Row]
 
 
 def from_file(
-    path: str, column: str, *, encoding: str | None, quoting: str | None
+    path: str, column: str | None, *, encoding: str | None, quoting: str | None
 ) -> Iterator[tuple[Table, str]]:
     """Read a file and give it in pieces; nothing is given if one of its inputs is empty.
 
     Args:
         path: the file.
-        column: the input column; of plain text its only one, whatever its name.
+        column: the input column, or None for what the file's kind says; of plain text its only
+            one, whatever its name.
         encoding: of the file.
         quoting: of CSV and TSV.
 
@@ -44,7 +45,7 @@ def from_file(
         DataError: the file cannot be read, or an input is empty.
     """
     table = _whole(path, column, encoding=encoding, quoting=quoting)
-    name = "text" if table.columns == ("text",) else column
+    name = "text" if table.columns == ("text",) else column or _kinds(table)
     _refuse_empty(table, name)
     for start in range(0, len(table), AT_ONCE):
         piece = slice(start, start + AT_ONCE)
@@ -52,11 +53,21 @@ def from_file(
         yield replace(table, **parts, files=table.files[piece]), name
 
 
-def _whole(path: str, column: str, *, encoding: str | None, quoting: str | None) -> Table:
+def _kinds(table: Table) -> str:
+    """Give the column of inputs that the file's kind says."""
+    if table.roles is None:
+        names = ", ".join(map(repr, table.columns))
+        raise DataError(
+            f"which column is the input? Name it (--input COL); columns: {names}", path=table.path
+        )
+    return table.roles[0]
+
+
+def _whole(path: str, column: str | None, *, encoding: str | None, quoting: str | None) -> Table:
     """Read every column; of JSON Lines the input alone where another cannot be text."""
     reading: dict[str, Any] = {"encoding": encoding, "quoting": quoting}
     ending = Path(path.lower().removesuffix(".gz")).suffix
-    if ending == ".txt":
+    if ending == ".txt" or column is None:
         return read_table(path, **reading)
     if ending not in (".jsonl", ".ndjson"):
         return read_table(path, columns=(column,), **reading)
@@ -68,11 +79,11 @@ def _whole(path: str, column: str, *, encoding: str | None, quoting: str | None)
         return table
 
 
-def from_lines(column: str, encoding: str | None) -> Iterator[tuple[Table, str]]:
+def from_lines(column: str | None, encoding: str | None) -> Iterator[tuple[Table, str]]:
     """Read standard input, one text a line.
 
     Args:
-        column: what to call the texts; a number is no name.
+        column: what to call the texts; a number is no name, and neither is None.
         encoding: of the bytes; UTF-8 where None.
 
     Yields:
@@ -81,7 +92,7 @@ def from_lines(column: str, encoding: str | None) -> Iterator[tuple[Table, str]]
     Raises:
         DataError: a line is empty, or not in the encoding.
     """
-    name = "text" if column.isdigit() else column
+    name = "text" if column is None or column.isdigit() else column
     decode(b"", encoding=encoding)  # an unknown encoding is said before anything is read
     numbered = enumerate(sys.stdin.buffer, start=1)
     while piece := list(itertools.islice(numbered, AT_ONCE)):

@@ -129,12 +129,29 @@ def read_parts(path: Place, how: Mapping[str, Any], *, one: str | None = None) -
     Raises:
         DataError: it cannot be read.
     """
-    columns = [name for name in (how["input"], how["target"]) if name is not None]
+    named = (how["input"], how["target"])
+    columns = [] if how["document"] else [name for name in named if name is not None]
     if is_hub(path):
         found = read_hub(str(path), columns=columns)
         return found if one is None else {one: found.get(one, next(iter(found.values())))}
     reading = {name: how[name] for name in ("encoding", "quoting", "document")}
     return {one or "train": read_table(path, columns=columns, **reading)}
+
+
+def columns_of(table: Table, data: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Tell which columns a model takes of a table.
+
+    Args:
+        table: the rows.
+        data: where the model comes from: "input", "target", and "document", which says that nobody
+            named them.
+
+    Returns:
+        The columns that were named in training; or else those that the table's kind says.
+    """
+    if data["document"] and table.roles is not None:
+        return table.roles
+    return data["input"], data["target"]
 
 
 def digest(table: Table) -> str:

@@ -10,6 +10,7 @@ import torch
 from headgate.data.fields import TextField
 from headgate.decoding import Hypothesis, Rows, sample
 from headgate.decoding.sampling import Sampling
+from headgate.errors import HeadgateError
 from headgate.inspection.attention import AttentionMap, attention_map
 from headgate.models import EncoderDecoder, Memory
 from headgate.tasks.pair_fields import PairFields
@@ -125,6 +126,11 @@ class Answering:
         return attention_map(weights[0], source=tokens, target=(*target.tokens(best.tokens), "⏎"))
 
     def _limits(self, count: int, shortest: int, *, unknown: bool = True) -> Rows:
+        if shortest > self.settings.longest:
+            raise HeadgateError(
+                f"min_length is {self.settings.longest} at most, the longest that the model reads "
+                f"and writes, not {shortest}"
+            )
         barred = (TextField.pad, TextField.bos)
         return Rows(
             count,

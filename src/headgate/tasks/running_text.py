@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain, tee
@@ -168,6 +169,7 @@ class RunningText:
         """
         if self.field.unit not in ("word", "character"):
             return []
+        text = unicodedata.normalize("NFC", text)
         found = dict.fromkeys(text.split() if self.words else text)
         ids = self.field.encode_batch(list(found))
         return [piece for piece, row in zip(found, ids, strict=True) if self.field.unk in row]
