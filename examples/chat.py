@@ -19,7 +19,7 @@ wordings = ("when do you think it {} on {}?", "tell me when it {} on {}", "it {}
 times = {"Monday": "six", "Tuesday": "seven", "Friday": "nine", "Sunday": "noon"}
 rows = [["question", "answer"]]
 for wording, what, day in itertools.product(wordings, answers, times):
-    for polite in ("", "please, ", "hello, "):
+    for polite in ("", "hello, "):
         rows.append([polite + wording.format(what, day), answers[what].format(times[day])])
 data = Path(tempfile.mkdtemp()) / "gate.csv"
 with open(data, "w", encoding="utf-8", newline="") as file:

@@ -268,5 +268,6 @@ def test_a_label_is_smoothed_by_a_share() -> None:
 
 
 def test_a_least_length_beyond_the_models_is_refused() -> None:
+    task: Any = translator().task
     with pytest.raises(HeadgateError, match=r"min_length is \d+ at most.*not 100000"):
-        translator().task.search(["no. 1"], min_length=100_000)
+        task.search(["no. 1"], min_length=100_000)

@@ -125,7 +125,8 @@ def test_a_model_goes_on_with_new_words_and_labels(tmp_path: Path) -> None:
     second = train_classifier(
         write_reviews(tmp_path / "new", rows), base=tmp_path / "m", say=said.append, epochs=1
     )
-    one, two = first.task, second.task
+    one: Any = first.task
+    two: Any = second.task
     assert two.labels.classes == (*one.labels.classes, "grand")
     assert two.text.encode("warm") == one.text.encode("warm")
     assert len(two.text) > len(one.text)

@@ -148,7 +148,7 @@ def test_checkpoints_cost_a_fiftieth_of_the_time_at_most(tmp_path: Path) -> None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headgate.training.loop.time.monotonic", lambda: clock[0])
-        fit(Reader(), Plan(**PLAN | {"save_every": 1.0}), [Steps()], Slow(tmp_path, {}))
+        fit(Reader(), Plan(**{**PLAN, "save_every": 1.0}), [Steps()], Slow(tmp_path, {}))
     assert kept == [1, 11, 21]
 
 

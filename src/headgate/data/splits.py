@@ -179,7 +179,7 @@ def _groups(texts: Iterable[str]) -> _Groups:
     return _Groups(_as_array(rows), _as_array(ends))
 
 
-def _first_rows(keys: Int[Tensor, "B 2"]) -> Int[Tensor, "B"]:
+def _first_rows(keys: Int[Tensor, "B K"]) -> Int[Tensor, "B"]:
     """Find for each row the first one with the same key."""
     order = keys[:, 1].argsort(stable=True)
     order = order[keys[order, 0].argsort(stable=True)]

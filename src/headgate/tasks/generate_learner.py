@@ -82,7 +82,7 @@ class Windows(Sequence[Window]):
     start: int
     columns: int
     steps: int
-    anew: Bool[Tensor, "W B"] | None = None
+    anew: Bool[Tensor, "K B"] | None = None
 
     def __len__(self) -> int:
         return math.ceil(len(self.ids) // self.columns / self.steps)
