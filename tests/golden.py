@@ -25,7 +25,7 @@ ASKED: dict[str, list[Any]] = {
 }
 
 
-def answers(model: Model) -> list[dict[str, str]]:
+def answers(model: Model) -> list[dict[str, Any]]:
     """What a model says of what it is asked, as columns; nothing of it is drawn."""
     asked = ASKED[model.task.name]
     if model.task.name == "generate":
