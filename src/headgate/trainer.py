@@ -212,7 +212,8 @@ class Trainer:
     def origin(self) -> dict[str, Any]:
         """Say which data it is."""
         input, target = self.columns
-        sums = {name: digest(table) for name, table in sorted(self.tables.items())}
+        tables = sorted(self.tables.items())
+        sums = {name: digest(table.path, table.rows) for name, table in tables}
         return {
             "source": Path(self.source.path).name,
             "sha256": sums.pop("train"),
@@ -273,7 +274,7 @@ def refuse_other(
     names = [name for name in given if name in before and before[name] != given[name]]
     found = [f"{name}: {before[name]!r} then, {given[name]!r} now" for name in names]
     if Path(data).exists():
-        now, then = digest(Table(str(data), (), [], [], False)), config["data"]["sha256"]
+        now, then = digest(data), config["data"]["sha256"]
         found += [] if now == then else [f"the data: {config['data']['source']} was another"]
     if found:
         raise ModelDirectoryError(

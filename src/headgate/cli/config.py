@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
-from headgate.cli.files import name_of
-from headgate.cli.options import Encoding, Quoting, Set, settings, share_or_file
+from headgate.cli.options import Encoding, Quoting, Set
 from headgate.cli.train import (
     Cell,
     Data,
@@ -22,8 +19,8 @@ from headgate.cli.train import (
     Test,
     Valid,
     Vectors,
+    wishes,
 )
-from headgate.errors import DataError
 
 _HEAD = (
     "A run of headgate: headgate train --config FILE. What the command line gives goes before what "
@@ -54,20 +51,13 @@ def config(  # noqa: PLR0913  (a command's options are its arguments)
     set: Set = None,
 ) -> None:
     """Print the run that train would do, with every default and what it means."""
-    given: dict[str, Any] = {"input": input, "target": target, "base": base, "task": task}
-    given |= {"cell": cell and name_of(cell), "vectors": vectors, "epochs": epochs}
-    given |= {"minutes": minutes, "seed": seed, "encoding": encoding, "quoting": quoting}
-    given |= {"valid": valid and share_or_file(valid), "test": test and share_or_file(test)}
-    others = settings(set)
-    taken = [name for name in others if name in given or name in ("data", "out")]
-    if taken:
-        raise DataError(f"{taken[0]} is not for --set: the command takes it itself")
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = wishes(**locals())
+    chosen.pop("out", None)  # it decides nothing of the training
 
     from headgate.data.run_file import write_run
     from headgate.model import configured
 
-    found = configured(data, say=_aside, **chosen, **others)
+    found = configured(say=_aside, **chosen)
     entries = {"data": found.pop("data")}
     entries |= {} if out is None else {"out": (out, _OUT)}
     entries |= {} if base is None else {"base": (base, _BASE)}

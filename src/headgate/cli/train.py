@@ -103,12 +103,8 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
     set: Set = None,
 ) -> None:
     """Train a model on a file and save it."""
-    given: dict[str, Any] = {"data": data, "input": input, "target": target, "out": out}
-    given |= {"resume": resume, "base": base, "task": task, "cell": cell and name_of(cell)}
-    given |= {"vectors": vectors, "epochs": epochs, "minutes": minutes, "seed": seed}
-    given |= {"valid": valid and share_or_file(valid), "test": test and share_or_file(test)}
-    given |= {"encoding": encoding, "quoting": quoting, "say": say}
-    given |= _others(settings(set), given)
+    given = wishes(**locals())
+    given.pop("config", None)
     chosen = _overruled(config, given)
     if "data" not in chosen:
         raise DataError("DATA is wanted: a file, a folder, or a data set of the hub (hf:NAME)")
@@ -116,14 +112,14 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
 
     from headgate.model import train as train_model
 
-    model = train_model(**chosen)
+    model = train_model(say=say, **chosen)
     _say_what_next(place, chosen["data"], task=model.task.name)
 
 
 def _overruled(config: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """Take a run from its file, where there is one; the command line goes before it."""
     if config is None:
-        return {name: value for name, value in given.items() if value is not None}
+        return given
 
     from headgate.data.run_file import overruled
     from headgate.model import read_config
@@ -131,12 +127,27 @@ def _overruled(config: str | None, given: dict[str, Any]) -> dict[str, Any]:
     return overruled(read_config(config), given)
 
 
-def _others(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Refuse by --set what has an option of its own."""
-    for name in settings:
-        if name in given:
+def wishes(*, set: list[str] | None, **given: Any) -> dict[str, Any]:
+    """Read what a command was given as what ``hg.train`` takes.
+
+    Args:
+        set: the texts of ``--set``.
+        **given: the options of the command by name; None is what was not given.
+
+    Returns:
+        Values by name.
+
+    Raises:
+        DataError: ``--set`` names what has an option of its own.
+    """
+    others = settings(set)
+    for name in others:
+        if name in given or name == "say":
             raise DataError(f"{name} is not for --set: the command takes it itself")
-    return settings
+    found = {name: value for name, value in given.items() if value is not None}
+    read = {"cell": name_of, "valid": share_or_file, "test": share_or_file}
+    found |= {name: how(found[name]) for name, how in read.items() if name in found}
+    return found | others
 
 
 def _default_out(data: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headgate.data.columns import Table, shown
+from headgate.data.columns import Cell, Table, shown
 from headgate.data.hub import is_hub, read_hub
 from headgate.data.sources import read_table
 from headgate.errors import DataError
@@ -154,19 +154,20 @@ def columns_of(table: Table, data: Mapping[str, Any]) -> tuple[str, str | None]:
     return data["input"], data["target"]
 
 
-def digest(table: Table) -> str:
-    """Give the SHA-256 of what a table was read from.
+def digest(path: Place, rows: Iterable[Sequence[Cell]] = ()) -> str:
+    """Give the SHA-256 of data.
 
     Args:
-        table: of a file, of a folder's text files one after the other, or of a data set of the hub,
-            whose cells are taken.
+        path: a file, or a folder, whose files are taken one after the other.
+        rows: what stands in it, which is taken where there is no such file: of a data set of the
+            hub.
 
     Returns:
         Hexadecimal digits.
     """
     found = hashlib.sha256()
-    place = Path(table.path)
-    for piece in _cells(table) if not place.exists() else _pieces(place):
+    place = Path(path)
+    for piece in _pieces(place) if place.exists() else _cells(rows):
         found.update(piece)
     return found.hexdigest()
 
@@ -181,6 +182,6 @@ def _pieces(place: Path) -> Iterator[bytes]:
                 yield piece
 
 
-def _cells(table: Table) -> Iterator[bytes]:
-    for row in table.rows:
+def _cells(rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+    for row in rows:
         yield json.dumps(row, ensure_ascii=False).encode()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from headgate.errors import DataError, StreamError
 from headgate.models.memory import Memory
 from headgate.streaming import Stream
+from headgate.tasks.kept_stream import KeptStream
 from headgate.tasks.pair_search import with_copies, words_of
 from headgate.tasks.token_stream import Token, token_id
 
@@ -43,7 +44,7 @@ class NextToken:
         return f"NextToken(id={self.id}, log_probability={self.log_probabilities.max():.4f})"
 
 
-class DecoderStream:
+class DecoderStream(KeptStream):
     """The decoder of a model over one source, which is read whole before the first step.
 
     The network is copied: what training does to it later changes nothing.
@@ -185,23 +186,6 @@ class DecoderStream:
             expected[target.eos] = -math.inf
         return int(expected.argmax())
 
-    @property
-    def state(self) -> bytes:
-        """The state, which this model over this source alone takes back."""
-        return self.stream.state
-
-    @state.setter
-    def state(self, data: bytes) -> None:
-        self.stream.state = data
-
-    def rewind(self, steps: int = 1) -> None:
-        """Take back the last tokens.
-
-        Args:
-            steps: how many.
-        """
-        self.stream.rewind(steps)
-
     def fork(self) -> DecoderStream:
         """Give a stream that goes on from here by itself, over the same source.
 
@@ -212,15 +196,6 @@ class DecoderStream:
         other.task, other.network = self.task, self.network
         other.stream, other._own, other._memory = self.stream.fork(), self._own, self._memory
         return other
-
-    def __copy__(self) -> DecoderStream:
-        return self.fork()
-
-    def __enter__(self) -> DecoderStream:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Nothing is open: the memory goes with the stream."""
 
 
 def _digest(network: nn.Module) -> str:

@@ -11,11 +11,12 @@ from torch import Tensor
 from headgate.errors import DataError
 from headgate.models.tagger import Tagger
 from headgate.streaming import Stream
+from headgate.tasks.kept_stream import RowStream
 from headgate.tasks.tag_encoding import Reader
 from headgate.tasks.tagging import split_words
 
 
-class TagStream:
+class TagStream(RowStream):
     """A tagger of one direction that reads words and tags each when it comes.
 
     It equals the tags of the whole text; what is longer than the model's ``longest`` is read in
@@ -32,16 +33,6 @@ class TagStream:
         self, stream: Stream, network: Tagger, reader: Reader, tags: Sequence[str]
     ) -> None:
         self.stream, self.network, self.reader, self.tags = stream, network, reader, tags
-
-    @property
-    def rows(self) -> int | None:
-        """The streams that step together, or None for one by itself."""
-        return self.stream.rows
-
-    @property
-    def position(self) -> int | list[int]:
-        """The words read since the beginning; of each row where there are rows."""
-        return self.stream.position
 
     def step(self, token: str | Sequence[str]) -> Any:
         """Read one word.
@@ -113,31 +104,6 @@ class TagStream:
         best: list[int] = scores.reshape(-1, len(self.tags)).argmax(1).tolist()
         return [self.tags[number] for number in best]
 
-    @property
-    def state(self) -> bytes:
-        """The state, which this model alone takes back."""
-        return self.stream.state
-
-    @state.setter
-    def state(self, data: bytes) -> None:
-        self.stream.state = data
-
-    def reset(self, rows: Sequence[int] | None = None) -> None:
-        """Begin anew.
-
-        Args:
-            rows: these rows only; all where None.
-        """
-        self.stream.reset(rows)
-
-    def rewind(self, steps: int = 1) -> None:
-        """Take back the last words.
-
-        Args:
-            steps: how many.
-        """
-        self.stream.rewind(steps)
-
     def fork(self) -> TagStream:
         """Give a stream that goes on from here by itself.
 
@@ -145,9 +111,6 @@ class TagStream:
             The other stream.
         """
         return TagStream(self.stream.fork(), self.network, self.reader, self.tags)
-
-    def __repr__(self) -> str:
-        return f"<TagStream at {self.position}, rows={self.rows}>"
 
 
 def _is_word(word: object) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 from headgate.data.fields import TextField
 from headgate.errors import DataError, StreamError
 from headgate.streaming import Stream
+from headgate.tasks.kept_stream import RowStream
 
 Answer = TypeVar("Answer")
 Token = str | int
@@ -43,7 +44,7 @@ def token_id(text: TextField, token: Token) -> int:
     return index(token)
 
 
-class TokenStream(Generic[Answer]):
+class TokenStream(RowStream, Generic[Answer]):
     """A model that reads tokens and answers after each of them, as of the text so far.
 
     It equals the model's answer to the whole text, however that is cut between tokens. A text that
@@ -60,16 +61,6 @@ class TokenStream(Generic[Answer]):
         self, stream: Stream, text: TextField, answers: Callable[[Tensor], list[Answer]]
     ) -> None:
         self.stream, self.text, self._answers = stream, text, answers
-
-    @property
-    def rows(self) -> int | None:
-        """The streams that step together, or None for one by itself."""
-        return self.stream.rows
-
-    @property
-    def position(self) -> int | list[int]:
-        """The tokens read since the beginning; of each row where there are rows."""
-        return self.stream.position
 
     def step(self, token: Token | Sequence[Token]) -> Any:
         """Read one token.
@@ -143,31 +134,6 @@ class TokenStream(Generic[Answer]):
     def _said(self, out: Tensor) -> list[Answer]:
         return self._answers(out)
 
-    @property
-    def state(self) -> bytes:
-        """The state, which this model alone takes back."""
-        return self.stream.state
-
-    @state.setter
-    def state(self, data: bytes) -> None:
-        self.stream.state = data
-
-    def reset(self, rows: Sequence[int] | None = None) -> None:
-        """Begin anew.
-
-        Args:
-            rows: these rows only; all where None.
-        """
-        self.stream.reset(rows)
-
-    def rewind(self, steps: int = 1) -> None:
-        """Take back the last tokens.
-
-        Args:
-            steps: how many.
-        """
-        self.stream.rewind(steps)
-
     def fork(self) -> TokenStream[Answer]:
         """Give a stream that goes on from here by itself.
 
@@ -175,12 +141,6 @@ class TokenStream(Generic[Answer]):
             The other stream.
         """
         return TokenStream(self.stream.fork(), self.text, self._answers)
-
-    def __copy__(self) -> TokenStream[Answer]:
-        return self.fork()
-
-    def __repr__(self) -> str:
-        return f"<TokenStream at {self.position}, rows={self.rows}>"
 
     @staticmethod
     def join(streams: Sequence[TokenStream[Answer]]) -> TokenStream[Answer]:
@@ -207,9 +167,3 @@ class TokenStream(Generic[Answer]):
             The streams, in the order of the rows.
         """
         return [TokenStream(each, self.text, self._answers) for each in self.stream.split()]
-
-    def __enter__(self) -> TokenStream[Answer]:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Nothing is open: the memory goes with the stream."""
