@@ -6,11 +6,18 @@ import importlib
 import sys
 
 MEASURES = {
+    "adding": "two marked numbers of 200 are added, by three cells; makes its own data",
+    "captions": "photographs to sentences: DATA is the folder of captions.txt and images/",
+    "chorales": "the next frame of chorales: DATA is the JSON file of pieces, with its parts",
+    "digits": "handwritten digits row by row: DATA is the folder of the four idx files",
+    "forecasts": "series beside simple forecasts: DATA is a folder of univariate_ts, m4 and ett",
     "kills": "trainings that are killed and gone on with; makes its own data",
     "language": "words a second of a language model: DATA is the folder of the Penn Treebank",
+    "moving_shapes": "clips to the way that a shape goes; makes its own data",
     "names": "surnames to languages: DATA is the folder of one file a language",
     "sentiment": "film reviews to good or bad: DATA is the folder of the treebank",
     "spam": "text messages to ham or spam: DATA is the file",
+    "spoken": "spoken digits, also of unheard speakers: DATA is the recordings' folder",
     "stream_quality": "what eight-bit weights lose: DATA is --text FILE, --reviews FOLDER, or both",
     "tatoeba": "English to French with and without attention: DATA is the file",
     "tatoeba_korean": "English to Korean: DATA is the file",

@@ -66,6 +66,14 @@ def in_pieces(stream: Stream, x: Tensor, seed: int = 0) -> Tensor:
     return torch.cat(outputs)
 
 
+def drawn_pool(name: str, size: int) -> Pool:
+    """A pool whose parameters, if it has any, are not the ones it begins with."""
+    pool = Pool(name, size)
+    for parameter in pool.parameters():
+        nn.init.normal_(parameter)
+    return pool
+
+
 def batch(rows: int | None) -> list[int]:
     """The axis of rows of a stream's input, where it has one."""
     return [] if rows is None else [rows]

@@ -7,9 +7,10 @@ import pytest
 import yaml
 from tests.tiny import CLASSIFY, command, write_reviews
 
-from headgate.data.run_file import read_run
+from headgate.data.run_file import explained, read_run
 from headgate.model import configured, train
-from headgate.tasks.keys import kinds
+from headgate.tasks import TASKS
+from headgate.tasks.keys import kinds, names
 
 COLUMNS = ("--input", "review", "--target", "label")
 KNOWN: dict[str, Any] = {**kinds(), "data": str, "task": str, "out": str, "base": str}
@@ -58,3 +59,19 @@ def test_what_has_an_option_of_its_own_is_not_set(
 ) -> None:
     assert command("config", write_reviews(tmp_path), *COLUMNS, "--set", "epochs=3") == 2
     assert "epochs is not for --set: the command takes it itself" in capsys.readouterr().err
+
+
+def test_one_column_for_both_sides_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_reviews(tmp_path)
+    for target in ("review", "1"):
+        assert command("config", data, "--input", "review", "--target", target) == 2
+        error = capsys.readouterr().err
+        assert f"headgate: {data}: the input and the target are one column, 'review'" in error
+
+
+def test_every_setting_of_every_task_is_explained() -> None:
+    for task in TASKS.values():
+        for name in names(task.made_of):
+            assert explained(task.made_of).get(name), f"{task.name}: {name} has no sentence"

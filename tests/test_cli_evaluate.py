@@ -7,8 +7,10 @@ import pytest
 from tests.tiny import (
     classifier,
     command,
+    generator,
     reviews,
     translator,
+    verses,
     write_csv,
     write_norms,
     write_reviews,
@@ -112,3 +114,56 @@ def test_another_encoding_is_obeyed(model: Path, tmp_path: Path) -> None:
     data.write_bytes(data.read_text(encoding="utf-8").encode("cp949"))
     assert command("evaluate", model, data) == 2
     assert command("evaluate", model, data, "--encoding", "cp949") == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (["text", "stars"], ["--input", "text", "--target", "stars"]),
+        (["text", "label"], ["--input", "text"]),
+        (["review", "stars"], ["--target", 2]),
+    ],
+)
+def test_columns_may_be_named_otherwise_than_in_training(
+    head: list[str],
+    words: list[object],
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command("evaluate", model, write_reviews(tmp_path)) == 0
+    wanted = capsys.readouterr().out.splitlines()[1:]
+    data = write_csv(tmp_path / "other.csv", reviews(), head)
+    assert command("evaluate", model, data, *words) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--input", "txet"], "no column 'txet'; did you mean 'text'? columns: 'text', 'stars'"),
+        (["--input", "text"], "no column 'label'; columns: 'text', 'stars'"),
+        (["--input", "text", "--target", 1], "the input and the target are one column, 'text'"),
+    ],
+)
+def test_a_column_that_was_named_and_is_not_there_is_said(
+    words: list[object],
+    problem: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = write_csv(tmp_path / "other.csv", reviews(), ["text", "stars"])
+    assert command("evaluate", model, data, *words) == 2
+    assert f"headgate: {data}: {problem}" in capsys.readouterr().err
+
+
+def test_a_language_model_of_a_document_is_judged_on_a_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generator().save(tmp_path / "model")
+    data = write_csv(tmp_path / "v.csv", [(line,) for line in verses(5).splitlines()], ["verse"])
+    assert command("evaluate", tmp_path / "model", data, "--input", "verse") == 0
+    assert f"5 rows of {data}" in capsys.readouterr().out
+    assert command("evaluate", tmp_path / "model", data, "--input", "verse", "--target", 2) == 2
+    assert "no column '2'" in capsys.readouterr().err

@@ -123,3 +123,15 @@ def test_a_classifier_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     error = capsys.readouterr().err
     assert "is no language model: its task is 'classify'" in error
     assert f"headgate predict {tmp_path / 'model'} DATA" in error
+
+
+def test_the_seeds_after_the_greatest_begin_at_the_least(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--prompt", "warm", "--length", 12, "-n", 2]
+    assert command("generate", model, *words, "--seed", 2**63 - 1) == 0
+    wanted = [said("warm", Sampling(seed=seed), length=12) for seed in (2**63 - 1, -(2**63))]
+    assert capsys.readouterr().out == "\n".join(wanted)
+    assert wanted[0] != wanted[1]
+    assert command("generate", model, *words, "--seed", 2**63) == 2
+    assert "seed is a whole number of 64 bits, not 9223372036854775808" in capsys.readouterr().err

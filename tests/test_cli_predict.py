@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.tiny import classifier, command, reviews, tagger, translator, write_csv
+from tests.tiny import classifier, command, generator, reviews, tagger, translator, write_csv
 
 from headgate.cli import rows as rows_module
 
@@ -197,3 +197,35 @@ def test_tags_are_lists_in_json_lines_and_a_text_in_csv(
     assert len(row["prediction"]) == 2
     assert command(*asked) == 0
     assert read(capsys.readouterr().out)[0]["prediction"] == " ".join(row["prediction"])
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 1024])
+def test_a_row_that_a_language_model_cannot_read_is_named(
+    at_once: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(rows_module, "AT_ONCE", at_once)
+    generator().save(tmp_path / "model")
+    texts = ["warm", "cold is", "fine", "lovely", "dull", "w\u2603arm", "poor", "XYZ"]
+    data = write_csv(tmp_path / "new.csv", [(text,) for text in texts], ["verse"])
+    out = tmp_path / "answers.csv"
+    assert command("predict", tmp_path / "model", data, "--input", "verse", "--out", out) == 2
+    error = capsys.readouterr().err
+    assert (
+        f"{data}, row 7, column 'verse': the prompt has what the training text has not: '\u2603'"
+        in error
+    )
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_list_that_a_classifier_cannot_read_is_named(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "new.jsonl"
+    lines = [{"review": "a warm film"}, {"review": ["a", "film"]}, {"review": "dull"}]
+    data.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert command("predict", model, data) == 2
+    assert f"{data}, row 2, column 'review': text was wanted" in capsys.readouterr().err

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 from tests.test_cli_app import start
-from tests.tiny import command, norms, reviews, write_csv, write_norms, write_reviews
+from tests.tiny import (
+    classifier,
+    command,
+    norms,
+    reviews,
+    write_csv,
+    write_norms,
+    write_reviews,
+)
 
 from headgate.errors import ModelDirectoryError
 from headgate.model import load
@@ -172,6 +180,8 @@ def test_a_foreign_byte_is_placed_and_the_encoding_guessed(
         (["--set", "class_weights=equal"], "unknown class_weights 'equal'"),
         (["--set", "threshold=best"], "unknown threshold 'best'"),
         (["--encoding", "utf-9"], "unknown encoding 'utf-9'"),
+        (["--target", "review"], "the input and the target are one column, 'review'"),
+        (["--target", "1"], "the input and the target are one column, 'review'"),
         (["--quoting", "some"], "unknown quoting 'some'; known: all, minimal, none"),
         (["--epochs", "0"], "epochs is at least 1, not 0"),
         (["--minutes", "0"], "minutes is more than 0, not 0"),
@@ -280,3 +290,42 @@ def test_time_ends_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert command("train", write_reviews(tmp_path), *words) == 0
     assert "stopped: 0.005 minutes" in capsys.readouterr().err
     assert time.monotonic() - begin < 30
+
+
+def test_columns_that_are_given_go_before_those_of_the_saved_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier().save(tmp_path / "base")
+    data = write_csv(tmp_path / "other.csv", reviews(), ["text", "stars"])
+    words = ["train", data, "--from", tmp_path / "base", "--epochs", 1, "--out", tmp_path / "m"]
+    assert "no column 'review'; columns: 'text', 'stars'" in said(capsys, *words)
+    assert "no column 'label'; columns: 'text', 'stars'" in said(capsys, *words, "--input", "text")
+    assert command(*words, "--input", "text", "--target", "stars") == 0
+    found = load(tmp_path / "m").config["data"]
+    assert (found["input"], found["target"]) == ("text", "stars")
+
+
+@pytest.mark.parametrize(
+    "place", ["Trainer.divide", "Trainer.reporters", "Trainer.judge", "Source.read"]
+)
+def test_ctrl_c_outside_the_steps_says_what_is_saved(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def struck(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"headgate.trainer.{place}", struck)
+    words = ["train", write_reviews(tmp_path), *ONCE, "--out", tmp_path / "m"]
+    assert command(*words) == 130
+    error = capsys.readouterr().err.splitlines()[-1]
+    if place == "Trainer.judge":
+        assert error == (
+            f"headgate: interrupted; {tmp_path / 'm'} has a checkpoint: the same command with "
+            "--resume goes on"
+        )
+    else:
+        assert error == (
+            "headgate: interrupted before anything was saved: the same command begins anew"
+        )
+    monkeypatch.undo()
+    assert command(*words, "--resume") == 0

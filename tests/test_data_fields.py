@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -157,6 +159,13 @@ def test_bad_text_and_bad_ids_are_named() -> None:
             field.decode([5, index])
     assert field.encode("") == []
     assert field.decode([]) == ""
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("odd", [("a", "pair"), ["the", "cat", "sat"], 3])
+def test_what_is_no_text_is_named(odd: Any) -> None:
+    with pytest.raises(DataError, match=re.escape(f"text was wanted, and {odd!r} came")):
+        EXACT["subword"].encode_batch(["fine", odd])
 
 
 def test_bytes_that_are_no_utf8_are_shown_as_such() -> None:

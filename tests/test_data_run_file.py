@@ -164,6 +164,13 @@ def test_a_bad_file_names_the_line(tmp_path: Path, text: str | bytes, message: s
         read(tmp_path, text)
 
 
+def test_a_truth_value_is_hinted_at_only_where_one_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"epochs is a whole number, not the text 'yes'$"):
+        read(tmp_path, "epochs: yes")
+    with pytest.raises(DataError, match=r"not the text 'Yes': write true$"):
+        read(tmp_path, "either: Yes", {"either": bool | int})
+
+
 def test_a_mark_at_the_start_is_no_letter(tmp_path: Path) -> None:
     assert read(tmp_path, b"\xef\xbb\xbfepochs: 3\r\n") == {"epochs": 3}
 
@@ -209,3 +216,15 @@ def test_a_docstring_explains_its_arguments() -> None:
 
     assert explained(Two) == {"first": "one, and more of it: on two lines.", "second": "another."}
     assert explained(type("Bare", (), {})) == {}
+
+    class Further(Two):
+        """More.
+
+        Args:
+            second: this one.
+        """
+
+    assert explained(Further) == {
+        "first": "one, and more of it: on two lines.",
+        "second": "this one.",
+    }

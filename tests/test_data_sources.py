@@ -98,7 +98,7 @@ def test_a_folder_is_one_file_a_class(tmp_path: Path) -> None:
 
 
 def test_a_folder_error_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"one \.txt file a class, and this one has no"):
+    with pytest.raises(DataError, match=r"one \.txt file a class, or .* and this one has neither"):
         read_table(tmp_path)
     (tmp_path / "a.txt").write_text("fine\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text(" \n", encoding="utf-8")
@@ -169,3 +169,29 @@ def test_real_files_are_read_whole() -> None:
     assert len(set(names.column("label"))) == 19
     chat = read_table(DATA / "korean_chatbot" / "ChatbotData.csv", columns=("Q", "A"))
     assert (len(chat), chat.has_header) == (11823, True)
+
+
+def test_several_columns_in_one_word_decide_of_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("5,6,7\n8,9,10\n")
+    assert len(read_table(path, columns=["1:3"])) == len(read_table(path, columns=["1,3"])) == 2
+    assert len(read_table(path, columns=["5:7"], header=True)) == 1
+    path.write_text("V1,V2,V4\n8,9,10\n")
+    assert read_table(path, columns=["V2:V4", "V1"]).columns == ("V1", "V2", "V4")
+    with pytest.raises(DataError, match=r"a\.csv: no column 'V3'.*\(row 1 is read as the header"):
+        read_table(path, columns=["V2:V3"])
+
+
+def test_several_columns_in_one_word_are_read_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"x": 1, "y": 2.50, "z": "a"}\n' * 2)
+    table = read_table(path, columns=["x,y", "z"])
+    assert table.columns == ("x", "y", "z")
+    assert table.rows[0] == ["1", "2.50", "a"]
+
+
+def test_a_header_of_many_names_is_noted_in_brief(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([",".join(f"V{i}" for i in range(900)), ",".join("1" * 900)]))
+    (note,) = read_table(path).notes
+    assert note.endswith("'V11', … (900 in all)")

@@ -11,10 +11,15 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SAID = {
+    "adding.py": ["rnn: 0.", "lstm: 0.00", "gru: 0.00"],
     "hello.py": ["step 60 ", "hell → ello", "from h alone, step by step: hello"],
     "sentiment.py": ["good (0.", "bad (0.", "not  update gate 0."],
+    "sine.py": ["step 41: ", "close over 50 steps"],
+    "spoken_word.py": ["a longer one: up high down low", "step by step: low up high"],
     "tagging.py": ["PER: Ada Bell", "LOC: Rio Verde", "LOC: Bath", "PER: Tomas"],
     "chat.py": ["The gate opens at nine.", "The gate closes at noon."],
+    "caption.py": ["said: a red square on the left"],
+    "video.py": ["accuracy: 1.0", "left: said left", "right: said right"],
 }
 
 

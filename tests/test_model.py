@@ -179,7 +179,8 @@ def test_the_test_part_is_in_no_batch_and_no_vocabulary(
     loss = classify._Learner.loss
 
     def noted(learner: Any, batch: list[int]) -> torch.Tensor:
-        batched.extend(learner.task.text.decode(learner.ids[row]) for row in batch)
+        decode = learner.task.reading.text.decode
+        batched.extend(decode(learner.rows[row]) for row in batch)
         return loss(learner, batch)
 
     monkeypatch.setattr(classify._Learner, "loss", noted)
@@ -312,3 +313,13 @@ def test_too_few_rows_are_named_with_the_file(tmp_path: Path) -> None:
     data = write_reviews(tmp_path, reviews(2))
     with pytest.raises(DataError, match=r"reviews\.csv: 2 rows with 2 distinct inputs are too few"):
         train_classifier(data)
+
+
+def test_evaluate_takes_other_columns_than_those_of_training(tmp_path: Path) -> None:
+    wanted = classifier().evaluate(write_reviews(tmp_path)).scores
+    other = write_csv(tmp_path / "other.csv", reviews(), ["text", "stars"])
+    assert classifier().evaluate(other, input="text", target=2).scores == wanted
+    table = table_of(tmp_path, reviews(), ["text", "stars"])
+    assert classifier().evaluate(table, input=1, target="stars").scores == wanted
+    with pytest.raises(DataError, match=r"no column 'label'.* columns: 'text', 'stars'"):
+        classifier().evaluate(table, input="text")

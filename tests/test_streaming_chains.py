@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from tests.cases import Case, every_dtype, every_option
-from tests.streams import ODD, draw_input, equal, in_pieces, keeps_the_law, whole
+from tests.streams import ODD, draw_input, drawn_pool, equal, in_pieces, keeps_the_law, whole
 from tests.tolerances import assert_equal
 from torch import nn
 
@@ -25,8 +25,8 @@ def _token_chain() -> list[nn.Module]:
 
 
 def _pooled(pool: str) -> list[nn.Module]:
-    layer, wide = Recurrent("lstm", 3, 5), Pool(pool).pooling.width * 5
-    return [layer, Pool(pool), nn.Sequential(nn.Dropout(0.2), Linear(wide, 4))]
+    layer, wide = Recurrent("lstm", 3, 5), POOLS[pool].width * 5
+    return [layer, drawn_pool(pool, 5), nn.Sequential(nn.Dropout(0.2), Linear(wide, 4))]
 
 
 @every_option

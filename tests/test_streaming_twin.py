@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.cases import Case, every_cell, every_dtype, every_option
-from tests.streams import NAN, draw_input, in_pieces, whole
+from tests.streams import NAN, draw_input, drawn_pool, in_pieces, whole
 from tests.tolerances import assert_equal
 from torch import nn
 
 from headgate.kernels import chain, native
 from headgate.layers import LSTM, Linear, Output, Recurrent
-from headgate.models.pooling import POOLS, Pool
+from headgate.models.pooling import POOLS
 from headgate.streaming import Stream
 
 
@@ -36,8 +36,13 @@ def test_it_gives_what_the_native_part_gives(case: Case, monkeypatch: pytest.Mon
 def test_chains_with_pools_and_heads(
     pool: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    width = 5 * Pool(pool).pooling.width
-    modules = [nn.Embedding(9, 3), LSTM(3, 5), Pool(pool), Output(width, 4, activation="tanh")]
+    width = 5 * POOLS[pool].width
+    modules = [
+        nn.Embedding(9, 3),
+        LSTM(3, 5),
+        drawn_pool(pool, 5),
+        Output(width, 4, activation="tanh"),
+    ]
     modules = [module.to(dtype) for module in modules]
     x = draw_input(modules, 9, 3)
     expected = Stream(*modules, rows=3).steps(x)

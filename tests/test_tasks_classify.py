@@ -91,7 +91,7 @@ def test_a_tuned_threshold_is_the_best_on_the_validation_part() -> None:
     chosen = task.settings.threshold
     assert isinstance(chosen, float)
     assert 0 < chosen < 1
-    wanted = task.encode_labels(valid.targets) == task.rarer
+    wanted = task.encode_targets(valid.targets) == task.rarer
 
     def f1(threshold: float) -> float:
         found = before >= threshold
@@ -147,13 +147,15 @@ def test_every_cell_and_pool_classifies(cell: str, pool: str) -> None:
 
 def test_case_is_dropped_only_where_it_is_wanted() -> None:
     kept, dropped = learn(), learn(lowercase=True)
-    assert kept.encode(["A WARM film"]) != kept.encode(["a warm film"])
-    assert dropped.encode(["A WARM film"]) == dropped.encode(["a warm film"])
+    spelt = ["A WARM film", "a warm film"]
+    assert len({tuple(ids) for ids in kept.encode_rows(spelt)}) == 2
+    assert len({tuple(ids) for ids in dropped.encode_rows(spelt)}) == 1
 
 
 def test_long_texts_are_cut_and_it_is_said() -> None:
     task = learn(longest=3)
-    assert task.encode(["a warm fine film"]) == task.encode(["a warm fine dull"])
+    first, second = task.encode_rows(["a warm fine film", "a warm fine dull"])
+    assert first == second
     notes = task.evaluate(examples([("a warm fine film", "good"), ("a b", "bad")]), None).notes
     assert notes == ["1 texts are read to their token 3"]
 

@@ -285,3 +285,11 @@ def test_the_gates_are_shown_with_the_surprise_of_each_token() -> None:
 def train_generator_of_two_layers() -> Any:
     with tempfile.TemporaryDirectory() as folder:
         return train_generator(write_verses(Path(folder)), num_layers=2, epochs=1)
+
+
+def test_of_several_prompts_the_one_with_unknown_letters_is_named() -> None:
+    task = learned("warm is cold\n" * 9)
+    with pytest.raises(DataError, match=r"^row 2: the prompt has .*: 'X'"):
+        task.complete(["warm", "Xx", "cold"])
+    with pytest.raises(DataError, match=r"^the prompt has .*: 'X'"):
+        task.complete(["X"])

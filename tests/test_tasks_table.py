@@ -23,7 +23,7 @@ def test_every_task_stands_under_its_name() -> None:
 def test_an_unknown_task_lists_the_known() -> None:
     with pytest.raises(
         UnknownNameError,
-        match=r"unknown task 'tagg'.*known: chat, classify, generate, tag, translate",
+        match=r"unknown task 'tagg'.*known: caption, chat, classify, forecast, generate, regress",
     ):
         task_named("tagg")
 
@@ -45,8 +45,10 @@ def test_an_evaluation_is_what_the_protocol_says(tmp_path: Path) -> None:
         (["a", "b"] * 5, "classify"),
         (["a", "b", "c", "d"] * 5, "classify"),
         (["only"], "classify"),
-        ([str(n) for n in range(20)], "translate"),
-        ([str(n // 4) for n in range(20)], "translate"),
+        ([f"no. {n}" for n in range(20)], "translate"),
+        ([f"no. {n // 4}" for n in range(20)], "translate"),
+        ([str(n) for n in range(20)], "regress"),
+        ([str(n / 4) for n in range(20)], "regress"),
         ([str(n // 5) for n in range(20)], "classify"),
     ],
 )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,8 +18,10 @@ from headgate.artifacts import directory
 from headgate.artifacts.card import write_card
 from headgate.artifacts.checkpoint import FILE as CHECKPOINT
 from headgate.artifacts.claim import claim
-from headgate.data.columns import Cell, Table
-from headgate.data.origin import Source, read_parts
+from headgate.artifacts.figures import history_csv, history_rows, metrics_json
+from headgate.data.columns import Table
+from headgate.data.examples import is_empty
+from headgate.data.origin import Source, overridden, read_parts
 from headgate.data.run_file import read_run
 from headgate.decoding import Sampling
 from headgate.errors import CellError, DataError, ModelDirectoryError, OutputError
@@ -30,11 +29,14 @@ from headgate.inspection.trace import Inspection
 from headgate.tasks import Evaluation, Task, task_named
 from headgate.tasks.cells import by_name
 from headgate.tasks.generate import Generate
+from headgate.tasks.generate_frames import GenerateFrames
 from headgate.tasks.keys import kinds
 from headgate.tasks.protocol import TaskStream, build_settings
 from headgate.trainer import Say, Trainer, read_examples, refuse_other
 from headgate.training.loop import INTERRUPTED
 from headgate.training.threads import threads_for
+
+_COLUMNS = ("input", "target", "series", "time")
 
 
 @dataclass
@@ -53,11 +55,12 @@ class Model:
     metrics: dict[str, Any]
     history: list[dict[str, float]]
 
-    def predict(self, inputs: str | Sequence[Cell]) -> Any:
+    def predict(self, inputs: Any) -> Any:
         """Answer one input, or several.
 
         Args:
-            inputs: a text, or texts; for a tagger a text may be a tuple of words.
+            inputs: a text, a path of a sound or a picture, or a series as a tensor or an array,
+                [T, C]; or a list of such. For a tagger a text may be a tuple of words.
 
         Returns:
             For a text one answer, for several a list of them; what an answer holds depends on
@@ -66,13 +69,30 @@ class Model:
         Raises:
             DataError: a text is empty; the message has its row.
         """
-        texts = [inputs] if isinstance(inputs, str) else list(inputs)
-        for row, text in enumerate(texts, start=1):
-            if not "".join(text).strip():
+        several = isinstance(inputs, Sequence) and not isinstance(inputs, str)
+        asked = list(inputs) if several else [inputs]
+        for row, each in enumerate(asked, start=1):
+            if isinstance(each, str | tuple) and is_empty(each):
                 raise DataError("the text is empty, so there is nothing to answer", row=row)
         with threads_for(self.task.network):
-            answers = self.task.predict(texts)
-        return answers[0] if isinstance(inputs, str) else answers
+            answers = self.task.predict(asked)
+        return answers if several else answers[0]
+
+    def questions(self, table: Table, input: str | None, target: str | None) -> Sequence[Any]:
+        """Take from a table what ``predict`` takes, one a row.
+
+        Args:
+            table: the rows.
+            input: the column of the inputs, by name or number.
+            target: what is forecast, where there is no input.
+
+        Returns:
+            Texts, series, paths: what the task reads.
+
+        Raises:
+            DataError: a row cannot be read; the message has it.
+        """
+        return self.task.questions(table, input, target)  # type: ignore[arg-type]
 
     def stream(
         self,
@@ -103,46 +123,60 @@ class Model:
         self.task.network.eval()
         return self.task.stream(source, rows=rows, rewind=rewind, quantize=quantize)
 
-    def generate(self, prompt: str = "", **how: Any) -> Iterator[str]:
-        """Go on from a text, with a language model.
+    def generate(self, prompt: Any = "", **how: Any) -> Any:
+        """Go on from a text, with a language model; or from a piece of music.
 
         Args:
-            prompt: the beginning; it may be empty.
+            prompt: the beginning; it may be empty. Of music a ``Piece``, or a MIDI file.
             **how: ``length``, tokens at most; ``stop``, strings that end it; and how each token is
-                drawn: ``temperature``, ``top_k``, ``top_p``, ``repetition_penalty``, ``seed``.
+                drawn: ``temperature``, ``top_k``, ``top_p``, ``repetition_penalty``, ``seed``, and
+                ``first``, the number of a text among several of one seed.
 
         Returns:
-            Pieces of text, each as soon as it is sure.
+            Pieces of text, each as soon as it is sure; of music a ``Piece``, and what it takes is
+            ``steps``, ``temperature`` and ``seed``.
 
         Raises:
             DataError: the model is of another task, or the prompt has unknown characters.
             UnknownNameError: there is no such word for how.
         """
+        if isinstance(self.task, GenerateFrames):
+            return self.task.generate(prompt or None, **how)
         if not isinstance(self.task, Generate):
             raise DataError(f"a model of the task {self.task.name} does not go on with texts")
-        limits = {name: how.pop(name) for name in ("length", "stop") if name in how}
+        limits = {name: how.pop(name) for name in ("length", "stop", "first") if name in how}
         return self.task.generate(prompt, sampling=build_settings(Sampling, how), **limits)
 
     def evaluate(
-        self, data: str | os.PathLike[str] | Table, *, quantize: str | None = None
+        self,
+        data: str | os.PathLike[str] | Table,
+        *,
+        input: str | int | None = None,
+        target: str | int | None = None,
+        quantize: str | None = None,
     ) -> Evaluation:
         """Judge the model on rows that it has not learned from.
 
         Args:
-            data: a file like the one it was trained on, with the same columns.
+            data: a file like the one it was trained on.
+            input: the column of the inputs, by name or number; as in training where None.
+            target: the column of the targets, likewise.
             quantize: "int8" judges the model as a quantized stream; the notes say what it loses.
 
         Returns:
             Each score with its interval and a baseline.
 
         Raises:
-            DataError: the file cannot be read, a text is empty, a label was unseen in training.
+            DataError: the file cannot be read or lacks a column, a text is empty, a label was
+                unseen in training.
         """
-        examples = read_examples(self.task, self._table(data), self.config["data"])
+        how = overridden(self.config["data"], input=input, target=target)
+        table = data if isinstance(data, Table) else read_parts(data, how, one="test")["test"]
+        examples = read_examples(self.task, table, how)
         with threads_for(self.task.network):
             return self.task.evaluate(examples, None, quantize=quantize)
 
-    def inspect(self, text: str) -> Inspection:
+    def inspect(self, text: Any) -> Inspection:
         """Show what the model does with a text.
 
         Args:
@@ -154,7 +188,7 @@ class Model:
         Raises:
             DataError: the text is empty.
         """
-        if not text.strip():
+        if isinstance(text, str) and not text.strip():
             raise DataError("the text is empty, so there is nothing to see")
         return self.task.inspect(text)
 
@@ -180,17 +214,11 @@ class Model:
         tensors = {k: v.contiguous() for k, v in self.task.network.state_dict().items()}
         parts = {name: text.encode() for name, text in self.task.files().items()}
         parts["model.safetensors"] = save_tensors(tensors)
-        metrics = json.dumps(_strict(self.metrics), indent=2, ensure_ascii=False, allow_nan=False)
-        parts["metrics.json"] = metrics.encode()
-        parts["history.csv"] = _as_csv(self.history).encode()
+        parts["metrics.json"] = metrics_json(self.metrics).encode()
+        parts["history.csv"] = history_csv(self.history).encode()
         config = self.config | {"settings": self.task.saved_settings()}
         card = write_card(config, self.metrics)
         directory.write(place, config, parts, card)
-
-    def _table(self, data: str | os.PathLike[str] | Table) -> Table:
-        if isinstance(data, Table):
-            return data
-        return read_parts(data, self.config["data"], one="test")["test"]
 
     def __repr__(self) -> str:
         data = self.config["data"]
@@ -216,7 +244,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         task = task_named(config["task"]).restore(config["settings"], files)
         task.network.load_state_dict(load_tensors(parts["model.safetensors"]))
         metrics = json.loads(files["metrics.json"])
-        history = _from_csv(parts["history.csv"].decode())
+        history = history_rows(parts["history.csv"].decode())
         origin = {name: config[name] for name in ("headgate", "task", "plan", "data")}
     except (CellError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ModelDirectoryError(f"{path}: {directory.CONFIG} does not fit: {error}") from error
@@ -337,12 +365,12 @@ def _understand(
     if started is not None:
         _check_task(started, options.get("task"))
         kept = started.config["data"]
-        named = {} if kept["document"] else {name: kept[name] for name in ("input", "target")}
+        named = {} if kept["document"] else {name: kept.get(name) for name in _COLUMNS}
         options = named | options | {"task": started.task.name}
     task = options.pop("task", None)
     names = {each.name for each in fields(Source)}
     given = {name: options.pop(name) for name in list(options) if name in names}
-    given |= {name: str(given[name]) for name in ("input", "target") if given.get(name) is not None}
+    given |= {name: str(given[name]) for name in _COLUMNS if given.get(name) is not None}
     return Source(data, **given), task, by_name(options), started
 
 
@@ -365,33 +393,6 @@ def _write_or_rescue(model: Model, place: Path) -> None:
         except (OSError, OutputError):
             raise error from None
         raise OutputError(f"{error}. The trained model is safe in {rescue}: move it") from error
-
-
-def _strict(value: Any) -> Any:
-    """Put null for what JSON has no word for: a loss before the first step."""
-    if isinstance(value, dict):
-        return {key: _strict(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_strict(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _as_csv(rows: list[dict[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _from_csv(text: str) -> list[dict[str, float]]:
-    rows = csv.DictReader(io.StringIO(text))
-    return [{name: _number(cell) for name, cell in row.items()} for row in rows]
-
-
-def _number(text: str) -> float:
-    """Read a number, a whole one as it was written."""
-    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def _print(line: str) -> None:

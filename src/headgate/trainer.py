@@ -12,7 +12,7 @@ import torch
 from headgate import __version__
 from headgate.artifacts.checkpoint import Checkpoint
 from headgate.data.columns import Table
-from headgate.data.examples import Examples
+from headgate.data.examples import Examples, key_of
 from headgate.data.origin import Source, columns_of, digest
 from headgate.data.splits import repeats
 from headgate.data.text_stream import Document, DocumentRows
@@ -88,7 +88,7 @@ class Trainer:
         tenth = min(0.1, _most_held_out(examples))
         try:
             shares = self.source.shares(self.tables, tenth)
-            parts = self.kind.divide(examples, seed=self.seed, **shares)
+            parts = self.kind.divide(examples, seed=self.seed, **shares, **self.settings)
         except DataError as error:
             raise DataError(str(error), path=self.source.path) from error
         for name in self.tables.keys() & {"valid", "test"}:
@@ -100,7 +100,7 @@ class Trainer:
 
     def say_sizes(self, examples: Examples, parts: dict[str, Examples]) -> None:
         """Say how many rows are for what."""
-        twice = repeats(map(_key, examples.inputs)) if len(examples) > 1 else 0
+        twice = repeats(map(key_of, examples.inputs)) if len(examples) > 1 else 0
         again = f"; {twice} repeats of an input stay on one side" if twice else ""
         sizes = ", ".join(f"{name} {_size(part)}" for name, part in parts.items())
         rows = "1 text" if len(examples) == 1 else f"{len(examples)} rows"
@@ -221,6 +221,8 @@ class Trainer:
             "rows": 1 if isinstance(self.table.rows, DocumentRows) else len(self.table),
             "input": input,
             "target": target,
+            "series": self.source.series,
+            "time": self.source.time,
             "document": self.source.document,
             "encoding": self.source.encoding,
             "quoting": self.source.quoting,
@@ -251,7 +253,7 @@ def read_examples(task: Task, table: Table, data: dict[str, Any]) -> Examples:
     Raises:
         DataError: a cell is empty, or a label was unseen in training; the message has the row.
     """
-    examples = task.read(table, *columns_of(table, data))
+    examples = task.read(table, *columns_of(table, data))  # type: ignore[arg-type]
     task.check(examples)
     return examples
 
@@ -281,10 +283,6 @@ def refuse_other(
             f"the training there is finished, and was another than this one: {'; '.join(found)}. "
             "Name another place, or go on from its model with other data (--from)"
         )
-
-
-def _key(input: Any) -> str:
-    return input if isinstance(input, str) else " ".join(input)
 
 
 def _most_held_out(examples: Examples) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from headgate.cli.options import Encoding, Quoting, Set
+from headgate.cli.options import Encoding, Quoting, Series, Set, Time
 from headgate.cli.train import (
     Cell,
     Data,
@@ -36,6 +36,8 @@ def config(  # noqa: PLR0913  (a command's options are its arguments)
     *,
     input: Input = None,
     target: Target = None,
+    series: Series = None,
+    time: Time = None,
     out: Out = None,
     base: From = None,
     task: Task = None,

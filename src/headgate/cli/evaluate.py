@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headgate.cli.options import Encoding, ModelPath, Quoting, refuse_existing
+from headgate.cli.predict import Input
 from headgate.cli.screen import table
 from headgate.errors import OutputError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from headgate.model import Model
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  (a command's options are its arguments)
     model: ModelPath,
     data: Annotated[
         str,
@@ -31,6 +32,10 @@ def evaluate(
         str | None,
         typer.Option(metavar="KIND", help="int8: judge the stream of bytes, and what it loses."),
     ] = None,
+    input: Input = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COL", help="The target column. [default: as in training]")
+    ] = None,
     encoding: Encoding = None,
     quoting: Quoting = None,
 ) -> None:
@@ -39,8 +44,9 @@ def evaluate(
     from headgate.model import load
 
     loaded = load(model)
-    rows = _read(loaded, data, encoding=encoding, quoting=quoting)
-    found = loaded.evaluate(rows, quantize=quantize)
+    named = {"input": input, "target": target}
+    rows = _read(loaded, data, encoding=encoding, quoting=quoting, **named)
+    found = loaded.evaluate(rows, quantize=quantize, **named)
     typer.echo(f"{len(rows)} rows of {data}\n")
     _show(found)
     if report is not None:
@@ -50,12 +56,10 @@ def evaluate(
         _write(report, whole | {"baselines": found.baselines, "notes": found.notes})
 
 
-def _read(loaded: Model, data: str, *, encoding: str | None, quoting: str | None) -> Table:
-    from headgate.data.origin import read_parts
+def _read(loaded: Model, data: str, **named: str | None) -> Table:
+    from headgate.data.origin import overridden, read_parts
 
-    source = loaded.config["data"]
-    how = {"encoding": encoding or source["encoding"], "quoting": quoting or source["quoting"]}
-    return read_parts(data, source | how, one="test")["test"]
+    return read_parts(data, overridden(loaded.config["data"], **named), one="test")["test"]
 
 
 def _show(found: Any) -> None:

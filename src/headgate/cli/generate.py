@@ -1,4 +1,4 @@
-"""headgate generate: texts that go on, written as they come."""
+"""headgate generate: texts that go on, written as they come; or a piece of music, as a file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headgate.cli.generate_music import is_music, write_piece
 from headgate.cli.lines import lines_of
-from headgate.cli.options import ModelPath
+from headgate.cli.options import ModelPath, refuse_existing
 from headgate.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,9 +23,17 @@ def generate(  # noqa: PLR0913 - each is an option of the command
     *,
     prompt: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="The beginning; else each line of a pipe, or none."),
+        typer.Option(
+            metavar="TEXT",
+            help="The beginning; else each line of a pipe, or none. Of music a MIDI file.",
+        ),
     ] = None,
-    length: Annotated[int, typer.Option(metavar="N", min=0, help="Tokens at most.")] = 200,
+    length: Annotated[
+        int,
+        typer.Option(
+            "--length", "--steps", metavar="N", min=0, help="Tokens at most; of music the steps."
+        ),
+    ] = 200,
     temperature: Annotated[
         float, typer.Option(metavar="T", help="Below 1 bolder to the likely; 0 the likeliest.")
     ] = 1.0,
@@ -48,22 +57,31 @@ def generate(  # noqa: PLR0913 - each is an option of the command
     samples: Annotated[
         int, typer.Option("--samples", "-n", metavar="N", min=1, help="Texts of each beginning.")
     ] = 1,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Of music: a new MIDI file.")
+    ] = None,
 ) -> None:
-    """Go on with a text; it is written as it comes."""
+    """Go on with a text, which is written as it comes, or with music."""
     # Long: each option of the command is an argument.
+    refuse_existing(out)
     from headgate.model import load
 
     loaded = _checked(load(model), model)
     how: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    how |= {"repetition_penalty": repetition_penalty, "length": length, "stop": tuple(stop or ())}
+    how |= {"repetition_penalty": repetition_penalty, "seed": seed}
+    how |= {"length": length, "stop": tuple(stop or ())}
+    if is_music(loaded):
+        write_piece(loaded, prompt, out, {**how, "samples": samples})
+        return
+    if out is not None:
+        raise DataError(f"texts are written to the screen: take --out {out} away, or send them on")
     begun = itertools.chain.from_iterable(
         itertools.repeat(each, samples) for each in _prompts(prompt)
     )
     for number, (row, beginning) in enumerate(begun):
         if number:
             typer.echo()
-        own = {**how, "seed": None if seed is None else seed + number}
-        _write(loaded, beginning, own, row=row)
+        _write(loaded, beginning, {**how, "first": number}, row=row)
 
 
 def _checked(loaded: Model, path: str) -> Model:

@@ -20,6 +20,13 @@ Encoding = Annotated[
 Quoting = Annotated[
     str | None, typer.Option(metavar="HOW", help="Quotes in CSV and TSV: minimal, all or none.")
 ]
+Series = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Rows are steps: this column says of which series."),
+]
+Time = Annotated[
+    str | None, typer.Option(metavar="COL", help="Rows are steps: this column orders them.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

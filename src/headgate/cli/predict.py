@@ -7,17 +7,21 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from headgate.cli.options import Encoding, ModelPath, Quoting, refuse_existing
-from headgate.errors import OutputError
+from headgate.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from headgate.cli.rows import Row
     from headgate.data.columns import Cell, Table
     from headgate.model import Model
+
+Input = Annotated[
+    str | None, typer.Option(metavar="COL", help="The input column. [default: as in training]")
+]
 
 
 def predict(
@@ -35,37 +39,70 @@ def predict(
         str | None,
         typer.Option(metavar="FILE", help="A new .csv or .jsonl file. [default: the screen]"),
     ] = None,
-    input: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="The input column. [default: as in training]"),
-    ] = None,
+    input: Input = None,
     encoding: Encoding = None,
     quoting: Quoting = None,
 ) -> None:
     """Answer every row of a file."""
     refuse_existing(out)
     from headgate.cli import rows
+    from headgate.data.origin import overridden
     from headgate.model import load
 
     write = rows.writer_for(out)
     loaded = load(model)
-    source = loaded.config["data"]
-    column = input or (None if source["document"] else source["input"])
-    wanted = {"encoding": encoding or source["encoding"], "quoting": quoting or source["quoting"]}
-    lines = data == "-"
-    read = rows.from_lines(column, encoding) if lines else rows.from_file(data, column, **wanted)
+    known = {"input": input, "encoding": encoding, "quoting": quoting}
+    source = overridden(loaded.config["data"], **known)
+    column = None if source["document"] else source["input"]
+    if data == "-":
+        read = rows.from_lines(column, encoding)
+    else:
+        read = rows.from_file(data, column, source=source)
     with _place(out) as file:
-        for text in write(_answered(loaded, read)):
+        for text in write(_answered(loaded, read, source["target"])):
             file.write(text)
 
 
-def _answered(loaded: Model, tables: Iterator[tuple[Table, str]]) -> Iterator[Row]:
-    """Give each row with the model's answer, some rows at a time."""
+def _answered(
+    loaded: Model, tables: Iterator[tuple[Table, str | None]], target: str | None
+) -> Iterator[Row]:
+    """Give each row with the model's answer, some rows at a time; of a forecast a row a step."""
     for table, column in tables:
-        answers = loaded.predict(table.column(column))
+        answers = _answers(loaded, table, column, target)
         for cells, answer in zip(table.rows, answers, strict=True):
-            own = dict(zip(table.columns, cells, strict=True))
-            yield own | _beside(own, answer.row())
+            named = zip(table.columns, cells, strict=True)
+            own = {name: cell for name, cell in named if isinstance(cell, str | tuple)}
+            if hasattr(answer, "rows"):  # several, such as one for each step to come
+                yield from answer.rows()
+            else:
+                yield own | _beside(own, answer.row())
+
+
+def _answers(loaded: Model, table: Table, column: str | None, target: str | None) -> list[Any]:
+    """Answer a table's rows; one that the model cannot read is named by its place in the file."""
+    cells = list(loaded.questions(table, column, target))
+    try:
+        return loaded.predict(cells)
+    except DataError:
+        row = _refused(loaded, cells)
+        try:
+            loaded.predict([cells[row]])
+        except DataError as error:
+            raise table.error(str(error), row=row, column=column) from error
+        raise
+
+
+def _refused(loaded: Model, cells: list[Cell]) -> int:
+    """Find the first row, of those one of which is refused, by halves."""
+    first, last = 0, len(cells)
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            loaded.predict(cells[first:middle])
+            first = middle
+        except DataError:
+            last = middle
+    return first
 
 
 def _beside(own: Row, answer: Mapping[str, Cell]) -> Row:

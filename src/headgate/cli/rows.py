@@ -7,15 +7,19 @@ import io
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from headgate.data.column_lists import column_list, is_compound
 from headgate.data.columns import Cell, Table
 from headgate.data.encodings import decode
+from headgate.data.examples import is_empty
+from headgate.data.pieces import is_pieces, read_pieces
+from headgate.data.series import Gathered, gather
 from headgate.data.sources import read_table
 from headgate.errors import DataError
 
@@ -27,26 +31,39 @@ Rows = Iterable[Row]
 
 
 def from_file(
-    path: str, column: str | None, *, encoding: str | None, quoting: str | None
-) -> Iterator[tuple[Table, str]]:
+    path: str, column: str | None, *, source: Mapping[str, Any]
+) -> Iterator[tuple[Table, str | None]]:
     """Read a file and give it in pieces; nothing is given if one of its inputs is empty.
 
     Args:
         path: the file.
         column: the input column, or None for what the file's kind says; of plain text its only
             one, whatever its name.
-        encoding: of the file.
-        quoting: of CSV and TSV.
+        source: how the file is read: "encoding", "quoting", "series" and "time"; and "target",
+            which alone is what is forecast.
 
     Yields:
-        Tables of ``AT_ONCE`` rows at most, each with the name of the input column.
+        Tables of ``AT_ONCE`` rows at most, or of all series, each with the name of the input
+        column; None where the target alone is what is read.
 
     Raises:
         DataError: the file cannot be read, or an input is empty.
     """
-    table = _whole(path, column, encoding=encoding, quoting=quoting)
+    reading = {name: source[name] for name in ("encoding", "quoting")}
+    order = {name: source.get(name) for name in ("series", "time")}
+    if is_pieces(path):
+        table = read_pieces(path, one="test")["test"]
+    else:
+        table = _whole(path, column, **reading)
+    table = gather(table, **order) if any(order.values()) else table
+    if column is None and not source["document"]:
+        yield table, None
+        return
     name = "text" if table.columns == ("text",) else column or _kinds(table)
     _refuse_empty(table, name)
+    if isinstance(table, Gathered) or is_compound(name):
+        yield table, name
+        return
     for start in range(0, len(table), AT_ONCE):
         piece = slice(start, start + AT_ONCE)
         parts = {"rows": table.rows[piece], "lines": table.lines[piece]}
@@ -103,8 +120,10 @@ def from_lines(column: str | None, encoding: str | None) -> Iterator[tuple[Table
 
 
 def _refuse_empty(table: Table, name: str) -> None:
+    if len(column_list(table.columns, name)) > 1:
+        return  # numbers, which who reads them checks
     for row, cell in enumerate(table.column(name)):
-        if not "".join(cell).strip():
+        if is_empty(cell):
             message = "the input is empty: fill it in, or take the row out"
             raise table.error(message, row=row, column=name)
 

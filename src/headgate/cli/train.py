@@ -8,14 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from headgate.cli.files import name_of
-from headgate.cli.options import Encoding, Quoting, Set, settings, share_or_file
+from headgate.cli.options import (
+    Encoding,
+    Quoting,
+    Series,
+    Set,
+    Time,
+    settings,
+    share_or_file,
+)
 from headgate.cli.screen import say
 from headgate.errors import DataError
 
 _DATA = (
-    "A CSV, TSV, JSONL, CoNLL, Parquet or text file, a folder with one .txt file a class, or a "
-    "data set of the hub: hf:NAME."
+    "A CSV, TSV, JSONL, CoNLL, Parquet, .ts, .npz or text file, a folder with one .txt file or one "
+    "folder of sounds or pictures a class, or a data set of the hub: hf:NAME."
 )
+_CHECKPOINT = "checkpoint.safetensors"  # of headgate.artifacts, which may not be imported yet
 Data = Annotated[str, typer.Argument(metavar="DATA", help=_DATA, show_default=False)]
 DataOrConfig = Annotated[
     str | None,
@@ -29,7 +38,8 @@ Input = Annotated[
     str | None,
     typer.Option(
         metavar="COL",
-        help="The column of the inputs, by name or number. [default: what the file's kind says]",
+        help="The column of the inputs, by name or number; several are x,y or V2:V60. "
+        "[default: what the file's kind says]",
     ),
 ]
 Target = Annotated[
@@ -54,7 +64,8 @@ Task = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="classify, tag, generate, translate or chat. [default: from the columns]",
+        help="classify, regress, forecast, tag, generate, translate, chat, transcribe or caption. "
+        "[default: from the columns]",
     ),
 ]
 Cell = Annotated[
@@ -87,6 +98,8 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
     config: Config = None,
     input: Input = None,
     target: Target = None,
+    series: Series = None,
+    time: Time = None,
     out: Out = None,
     resume: Resume = False,
     base: From = None,
@@ -105,15 +118,27 @@ def train(  # noqa: PLR0913  (a command's options are its arguments)
     """Train a model on a file and save it."""
     given = wishes(**locals())
     given.pop("config", None)
-    chosen = _overruled(config, given)
-    if "data" not in chosen:
-        raise DataError("DATA is wanted: a file, a folder, or a data set of the hub (hf:NAME)")
-    place = chosen.setdefault("out", _default_out(chosen["data"]))
+    place = None
+    try:
+        chosen = _overruled(config, given)
+        if "data" not in chosen:
+            raise DataError("DATA is wanted: a file, a folder, or a data set of the hub (hf:NAME)")
+        place = chosen.setdefault("out", _default_out(chosen["data"]))
 
-    from headgate.model import train as train_model
+        from headgate.model import train as train_model
 
-    model = train_model(say=say, **chosen)
+        model = train_model(say=say, **chosen)
+    except KeyboardInterrupt:
+        typer.echo(f"headgate: {_left_at(place)}", err=True)
+        raise
     _say_what_next(place, chosen["data"], task=model.task.name)
+
+
+def _left_at(place: str | None) -> str:
+    """Say what a Ctrl-C that ended the command, and not only the steps, has left."""
+    if place is not None and (Path(place) / _CHECKPOINT).exists():
+        return f"interrupted; {place} has a checkpoint: the same command with --resume goes on"
+    return "interrupted before anything was saved: the same command begins anew"
 
 
 def _overruled(config: str | None, given: dict[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from torch import Tensor
+
 from headgate.errors import DataError
 
-Cell = str | tuple[str, ...]  # a text; or a sequence, such as the words of a sentence
+# A text; a sequence, such as the words of a sentence; or a series [T, F], NaN where one is missing.
+Cell = str | tuple[str, ...] | Tensor
 TAGGED = ("tokens", "tags")  # the columns that a file of tagged sentences usually has
 
 _SHOWN = 40  # characters of a cell that a message quotes

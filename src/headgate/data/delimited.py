@@ -18,6 +18,7 @@ QUOTING: dict[str, Literal[0, 1, 3]] = {
     "none": csv.QUOTE_NONE,
 }
 SPOKEN = {"\t": "TAB", ",": "comma", ";": "semicolon"}
+_LISTED = 12  # cells that a note shows
 _LARGEST_FIELD = 2**31 - 1  # characters; the module's own limit of 131072 is a short book
 
 
@@ -131,5 +132,7 @@ def _check_widths(rows: list[list[str]], lines: list[int], *, path: str, separat
 
 
 def _about_header(first: list[str], *, has_header: bool) -> str:
-    cells = ", ".join(shown(cell) for cell in first)
-    return f"row 1 is read as {'the header' if has_header else 'data, not as a header'}: {cells}"
+    cells = ", ".join(shown(cell) for cell in first[:_LISTED])
+    more = f", … ({len(first):,} in all)" if len(first) > _LISTED else ""
+    read = "the header" if has_header else "data, not as a header"
+    return f"row 1 is read as {read}: {cells}{more}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import torch
+from torch import Tensor
 
 from headgate.data.columns import Cell, Table, shown
 from headgate.data.store import StoredColumn
@@ -25,6 +30,7 @@ class Examples:
         table: where the rows came from, or None.
         rows: the rows of the table, counted from 0; as they come where empty.
         columns: of the table, those of the inputs and of the targets.
+        kind: of the inputs: "text", or what else the task reads.
     """
 
     inputs: Sequence[Any]
@@ -32,6 +38,7 @@ class Examples:
     table: Table | None = None
     rows: Sequence[int] = ()
     columns: tuple[str, str | None] = ("1", None)
+    kind: str = "text"
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -66,6 +73,40 @@ class Examples:
         return self.table.error(message, row=number, column=self.columns[of == "target"])
 
 
+def key_of(input: Any) -> str:
+    """Give what equal inputs have in common, and others not.
+
+    Args:
+        input: a text, a sequence of words, a path, a series, or what has a ``key``.
+
+    Returns:
+        A text; of a series a digest.
+    """
+    if hasattr(input, "key"):
+        return input.key
+    if isinstance(input, str | os.PathLike):
+        return str(input)
+    if isinstance(input, Tensor):
+        found = hashlib.sha256(repr(tuple(input.shape)).encode())
+        found.update(input.reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
+    return " ".join(input)
+
+
+def is_empty(input: Any) -> bool:
+    """Tell whether there is nothing to be read.
+
+    Args:
+        input: as for ``key_of``.
+
+    Returns:
+        Whether a text has only blanks, or a series no steps.
+    """
+    if isinstance(input, Tensor):
+        return not input.numel()
+    return not key_of(input).strip()
+
+
 def _taken(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
     """Keep some values; those on a disk stay there."""
     return values.take(rows) if isinstance(values, StoredColumn) else [values[row] for row in rows]
@@ -88,7 +129,7 @@ def read_texts(table: Table, input: str, target: str | None) -> Examples:
         DataError: there is no such column; a cell is empty, or is a sequence; the message has the
             row.
     """
-    texts = {side: _texts(table, name, side) for side, name in _named(input, target)}
+    texts = {side: read_column(table, name, side) for side, name in _named(input, target)}
     return Examples(texts["input"], texts.get("target", ()), table, columns=(input, target))
 
 
@@ -96,7 +137,20 @@ def _named(input: str, target: str | None) -> list[tuple[Side, str]]:
     return [("input", input), *([] if target is None else [("target", target)])]
 
 
-def _texts(table: Table, name: str, side: Side) -> Sequence[str | Document]:
+def read_column(table: Table, name: str, side: Side) -> Sequence[str | Document]:
+    """Take one column of texts, and refuse a row that lacks one.
+
+    Args:
+        table: the rows.
+        name: the column, by name or number.
+        side: what the texts are.
+
+    Returns:
+        A text for each row; of the pieces of one text that, as a ``Document``.
+
+    Raises:
+        DataError: as for ``read_texts``.
+    """
     cells = table.column(name)
     if isinstance(table.rows, DocumentRows):
         return [Document.of(cells)]  # type: ignore[arg-type]
@@ -108,6 +162,8 @@ def _texts(table: Table, name: str, side: Side) -> Sequence[str | Document]:
 
 
 def _problem(cell: Cell, side: Side) -> str:
+    if isinstance(cell, Tensor):
+        return f"a text was wanted as the {side}, and a series came: {tuple(cell.shape)}"
     if not isinstance(cell, str):
         return f"a text was wanted as the {side}, and a sequence of {len(cell)} came: {_some(cell)}"
     return "" if cell.strip() else f"the {side} is empty: fill it in, or take the row out"

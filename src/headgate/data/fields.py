@@ -225,9 +225,11 @@ class TextField:
             For each text one id a piece.
 
         Raises:
-            DataError: a text has half of a surrogate pair, which is no character.
+            DataError: a text has half of a surrogate pair, which is no character; or is no text.
         """
         try:
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError  # the library takes a tuple of two for a pair of texts
             with one_thread():
                 encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         except TypeError as error:

@@ -13,8 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from headgate.data.columns import Cell, Table
+from torch import Tensor
+
+from headgate.data.column_lists import columns_in
+from headgate.data.columns import Cell, Table, column_index
 from headgate.data.overview_rows import Repeats, find_repeats
+from headgate.data.overview_series import SeriesFacts, SeriesGatherer
+from headgate.data.series import series_of
+from headgate.errors import DataError
 
 _MOST_VALUES = 20_000  # distinct values that are counted; a column with more has no classes
 _MOST_TAGS = 200  # distinct elements of a sequence that may be tags; words are more
@@ -86,13 +92,14 @@ class ColumnFacts:
 
     Args:
         name: of the column.
-        kind: "text", "classes", "number", "date", "sequence", "mixed" or "empty".
+        kind: "text", "classes", "number", "date", "sequence", "series", "mixed" or "empty".
         characters: the lengths of the cells that are not empty.
-        words: the same in words or, of sequences, in elements.
+        words: the same in words or, of sequences, in elements; of series in steps.
         distinct: different values; None where there are too many to count.
         classes: each class with its rows, the most frequent first; none where the kind is another.
             Of sequences these are the elements.
         findings: rows with trouble, by its name.
+        series: what the series hold, where the cells are series.
     """
 
     name: str
@@ -102,6 +109,7 @@ class ColumnFacts:
     distinct: int | None
     classes: dict[str, int]
     findings: dict[str, Finding]
+    series: SeriesFacts | None = None
 
     @property
     def rare(self) -> list[str]:
@@ -124,8 +132,9 @@ class Overview:
     Args:
         path: of the table.
         rows: how many.
-        columns: each column's facts.
-        input: the column of the inputs, where one is named.
+        columns: each column's facts; several that are named as the input and make one series are
+            one.
+        input: the column of the inputs, where one is named, or several in one word.
         target: the column of the targets, likewise.
         repeats: inputs that come again; None where no input is named.
         notes: what was decided while reading.
@@ -148,6 +157,8 @@ class Overview:
         whole = asdict(self)
         for facts, each in zip(self.columns, whole["columns"], strict=True):
             each["rare"], each["alike"] = facts.rare, [list(names) for names in facts.alike]
+            if facts.series is not None:
+                each["series"]["constant"] = facts.series.constant
         return whole
 
 
@@ -156,8 +167,9 @@ def overview(table: Table, *, input: str | None = None, target: str | None = Non
 
     Args:
         table: the rows.
-        input: the column of the inputs, by name or number; where None what the file's kind says.
-        target: the column of the targets, likewise.
+        input: the column of the inputs, by name or number, or several in one word, as
+            ``column_list`` takes them; where None what the file's kind says.
+        target: the column of the targets, by name or number.
 
     Returns:
         What was seen.
@@ -175,20 +187,34 @@ def overview(table: Table, *, input: str | None = None, target: str | None = Non
     """
     if input is None and target is None and table.roles is not None:
         input, target = table.roles
-    columns = [_Gatherer(name) for name in table.columns]
-    for row, line in zip(table.rows, table.lines, strict=True):
-        for column, cell in zip(columns, row, strict=True):
-            column.add(cell, line)
-    repeats = None if input is None else find_repeats(_pairs(table, input, target))
+    inputs = [] if input is None else columns_in(table, input)
+    joined = _joined(table, input, inputs)
+    left = {} if joined is None else dict.fromkeys(inputs[1:])
+    columns = {i: _Gatherer(n) for i, n in enumerate(table.columns) if i not in left}
+    if joined is not None:
+        columns[inputs[0]] = _Gatherer(str(input))
+    for number, (row, line) in enumerate(zip(table.rows, table.lines, strict=True)):
+        for index, column in columns.items():
+            whole = joined is not None and index == inputs[0]
+            column.add(joined[number] if whole and joined else row[index], line)
+    one = len(inputs) == 1
     return Overview(
         path=table.path,
         rows=len(table),
-        columns=[column.facts() for column in columns],
-        input=None if input is None else table.name_of(input),
+        columns=[column.facts() for column in columns.values()],
+        input=table.columns[inputs[0]] if one else input,
         target=None if target is None else table.name_of(target),
-        repeats=repeats,
+        repeats=find_repeats(_pairs(table, joined, inputs, target)) if inputs else None,
         notes=list(table.notes),
     )
+
+
+def _joined(table: Table, input: str | None, columns: list[int]) -> list[Tensor] | None:
+    """Make one series of several columns; None where they are none."""
+    try:
+        return series_of(table, str(input)) if len(columns) > 1 else None
+    except DataError:
+        return None
 
 
 class _Gatherer:
@@ -197,13 +223,16 @@ class _Gatherer:
     def __init__(self, name: str) -> None:
         self.name = name
         self.filled = self.sequences = self.numbers = self.dates = 0
+        self.series = SeriesGatherer()
         self.characters: Counter[int] = Counter()
         self.words: Counter[int] = Counter()
         self.values: Counter[str] | None = Counter()
         self.findings: dict[str, Finding] = {}
 
     def add(self, cell: Cell, line: int) -> None:
-        if isinstance(cell, tuple):
+        if isinstance(cell, Tensor):
+            self._add_series(cell, line)
+        elif isinstance(cell, tuple):
             self._add_sequence(cell, line)
         elif cell.strip():
             self._add_text(cell, line)
@@ -229,6 +258,12 @@ class _Gatherer:
         self.words[len(cell)] += 1
         self._count(cell)
         self._check("".join(cell), line)
+
+    def _add_series(self, cell: Tensor, line: int) -> None:
+        self.filled += 1
+        self.words[len(cell)] += 1
+        for name in self.series.add(cell):
+            self._find(name, line)
 
     def _count(self, values: Iterable[str]) -> None:
         """Count values as long as they may be classes."""
@@ -265,6 +300,7 @@ class _Gatherer:
             distinct=None if self.values is None else len(self.values),
             classes=classes if kind in ("classes", "sequence") else {},
             findings=self.findings,
+            series=self.series.facts() if self.series.steps else None,
         )
 
     def _few(self) -> bool:
@@ -279,6 +315,8 @@ class _Gatherer:
     def _kind(self) -> str:
         if not self.filled:
             return "empty"
+        if self.series.steps:
+            return "series" if self.series.steps.total() == self.filled else "mixed"
         if self.sequences:
             return "sequence" if self.sequences == self.filled else "mixed"
         if self._few():
@@ -288,13 +326,17 @@ class _Gatherer:
         return "date" if self.dates == self.filled else "text"
 
 
-def _pairs(table: Table, input: str, target: str | None) -> Iterator[tuple[Cell, Cell | None]]:
+def _pairs(
+    table: Table, joined: list[Tensor] | None, inputs: list[int], target: str | None
+) -> Iterator[tuple[Any, Cell | None]]:
     """Give each row's input and target, without a list of all of them."""
-    names = list(table.columns)
-    first = names.index(table.name_of(input))
-    second = None if target is None else names.index(table.name_of(target))
-    for row in table.rows:
-        yield row[first], None if second is None else row[second]
+    second = None if target is None else column_index(table.columns, target)
+    for number, row in enumerate(table.rows):
+        wanted = None if second is None else row[second]
+        if joined is not None:
+            yield joined[number], wanted
+        else:
+            yield row[inputs[0]] if len(inputs) == 1 else [row[i] for i in inputs], wanted
 
 
 def _at(ordered: list[tuple[int, int]], rank: float) -> int:

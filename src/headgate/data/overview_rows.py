@@ -31,13 +31,14 @@ class Repeats:
     examples: list[tuple[int, int]]
 
 
-def find_repeats(pairs: Iterable[tuple[Cell, Cell | None]]) -> Repeats:
+def find_repeats(pairs: Iterable[tuple[Cell | list[Cell], Cell | None]]) -> Repeats:
     """Look for equal inputs, and for different targets of one.
 
-    Inputs and targets are equal if they are so in NFC and without white space at the ends.
+    Inputs and targets are equal if they are so in NFC and without white space at the ends; series
+    if all their values are.
 
     Args:
-        pairs: an input and its target, or None, one pair a row.
+        pairs: an input, which may be several cells, and its target, or None, one pair a row.
 
     Returns:
         What was found. Two inputs count as equal by chance once in a hundred thousand files of
@@ -72,9 +73,13 @@ def _compare(inputs: Tensor, targets: Tensor) -> Repeats:
     return Repeats(int(again.sum()), len(pairs), sorted(pairs)[:_LISTED])
 
 
-def _key(cell: Cell | None) -> int:
+def _key(cell: Cell | list[Cell] | None) -> int:
     if isinstance(cell, str):
         return hash(unicodedata.normalize("NFC", cell).strip())
     if cell is None:
         return hash(None)
+    if isinstance(cell, Tensor):
+        return hash((tuple(cell.shape), cell.contiguous().view(torch.uint8).numpy().tobytes()))
+    if isinstance(cell, list):
+        return hash(tuple(map(_key, cell)))
     return hash(tuple(unicodedata.normalize("NFC", each) for each in cell))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from torch import Tensor
+
+from headgate.data.column_lists import columns_in
 from headgate.data.columns import Table, shown
 from headgate.data.overview import ColumnFacts, Finding, Overview
 from headgate.data.overview_file import FileFacts
 
 _LISTED = 5
 _ADVICE = {
+    "other channels": "series of one column have equally many; no model can learn from them so",
+    "missing values": "a model is told where they are; it learns nothing from what is not there",
+    "no change": "every step is the same: is it recorded as it should be?",
     "empty": "fill them in, or take the rows out",
     "not NFC": "letters that look the same have other codes there; headgate brings them to NFC",
     "control characters": "they are left in the text",
@@ -42,8 +48,7 @@ def _about_repeats(found: Overview, table: Table) -> Iterator[str]:
     if clashes:
         one = found.repeats.examples[0]
         places = " and ".join(str(table.lines[row]) for row in one)
-        text = table.rows[one[0]][list(table.columns).index(found.input)]
-        quoted = shown(text if isinstance(text, str) else " ".join(text))
+        quoted = _quoted(table, one[0], found.input)
         yield (
             f"{_count(clashes, 'input')} with different targets, such as {quoted} in rows "
             f"{places}: no model can be right on all of them"
@@ -55,12 +60,25 @@ def _about_repeats(found: Overview, table: Table) -> Iterator[str]:
         )
 
 
+def _quoted(table: Table, row: int, input: str) -> str:
+    """Show an input, in brief."""
+    columns = columns_in(table, input)
+    cell = table.rows[row][columns[0]]
+    if len(columns) > 1 or isinstance(cell, Tensor):
+        return "the series"
+    return shown(cell if isinstance(cell, str) else " ".join(cell))
+
+
 def _about_column(column: ColumnFacts) -> Iterator[str]:
     where = f"column {column.name!r}"
     for name, advice in _ADVICE.items():
         if name in column.findings:
             finding = column.findings[name]
             yield f"{where}: {name} in {_count(finding.count, 'row')} ({_lines(finding)}): {advice}"
+    constant = [] if column.series is None else column.series.constant
+    if constant and column.series is not None:
+        which = "its only channel" if len(column.series.ranges) == 1 else _channels(constant)
+        yield f"{where}: {which} has one value in all series: nothing is learned from it"
     for names in column.alike[:_LISTED]:
         listed = ", ".join(map(repr, names))
         yield f"{where}: the classes {listed} differ in case or spaces alone: are they one?"
@@ -81,6 +99,12 @@ def _about_file(facts: FileFacts | None) -> Iterator[str]:
         yield f"line ends are mixed: {listed}; each is read as one"
     if facts.problem:
         yield facts.problem
+
+
+def _channels(constant: list[int]) -> str:
+    listed = ", ".join(map(str, constant[:_LISTED]))
+    more = ", …" if len(constant) > _LISTED else ""
+    return f"channel {listed}" if len(constant) == 1 else f"each of the channels {listed}{more}"
 
 
 def _lines(finding: Finding) -> str:

@@ -115,7 +115,7 @@ def read_run(path: str | os.PathLike[str], known: Mapping[str, Any]) -> dict[str
     for name, (row, node) in found.items():
         value = _built(node, place)
         if not _fits(value, known[name]):
-            message = f"{name} is {_wanted(known[name])}, not {_came(value)}"
+            message = f"{name} is {_wanted(known[name])}, not {_came(value, known[name])}"
             raise DataError(message, path=place, row=row)
         values[name] = float(value) if _is_whole_for(value, known[name]) else value
     return values
@@ -147,10 +147,10 @@ def overruled(run: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 
 def explained(kind: type) -> dict[str, str]:
-    """Take from a class's docstring what it says of each argument.
+    """Take from a class's docstring, and from those of its bases, what is said of each argument.
 
     Args:
-        kind: a class with a Google-style docstring.
+        kind: a class with a Google-style docstring; what it says goes before what its bases say.
 
     Returns:
         For each argument a sentence, on one line.
@@ -160,9 +160,14 @@ def explained(kind: type) -> dict[str, str]:
         >>> explained(Wishes)["quoting"]
         'a name of ``QUOTING``; None goes by the separator.'
     """
-    found = re.search(
-        r"^Args:\n(.*?)(?=^\S|\Z)", inspect.getdoc(kind) or "", re.MULTILINE | re.DOTALL
-    )
+    said: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        said |= _arguments_in(inspect.cleandoc(each.__doc__ or ""))
+    return said
+
+
+def _arguments_in(text: str) -> dict[str, str]:
+    found = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
     parts = re.split(r"^    (\w+): ", found[1] if found else "", flags=re.MULTILINE)[1:]
     return {
         name: " ".join(text.split()) for name, text in zip(parts[::2], parts[1::2], strict=True)
@@ -329,8 +334,8 @@ def _built(node: yaml.Node, path: Path) -> Any:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    if get_origin(hint) in (Union, UnionType):
-        return any(_fits(value, each) for each in get_args(hint))
+    if len(kinds := _kinds_of(hint)) > 1:
+        return any(_fits(value, each) for each in kinds)
     if hint is None:
         return value is None
     kind = get_origin(hint) or hint
@@ -345,19 +350,23 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _is_whole_for(value: Any, hint: Any) -> bool:
     """Say whether a whole number came where any number is meant."""
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = _kinds_of(hint)
     return type(value) is int and float in kinds and int not in kinds
 
 
+def _kinds_of(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
 def _wanted(hint: Any) -> str:
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    spoken = [_KINDS.get(get_origin(kind) or kind) for kind in kinds]
+    spoken = [_KINDS.get(get_origin(kind) or kind) for kind in _kinds_of(hint)]
     return " or ".join(dict.fromkeys(name for name in spoken if name)) or "of another kind"
 
 
-def _came(value: Any) -> str:
+def _came(value: Any, hint: Any) -> str:
+    """Say what came; how a truth value is written only where one is wanted."""
     if isinstance(value, str):
-        truth = _TRUTH.get(value.lower())
+        truth = _TRUTH.get(value.lower()) if bool in _kinds_of(hint) else None
         return f"the text {shown(value)}" + (f": write {truth}" if truth else "")
     if isinstance(value, dict | list):
         return "a group" if isinstance(value, dict) else "a list"

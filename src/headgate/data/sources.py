@@ -1,14 +1,15 @@
 """A user's file or folder to a table.
 
 The name's ending says how a file is read, after a ``.gz`` is taken off: .csv, .tsv,
-.jsonl or .ndjson, .conll, .iob or .bio, .conllu, .parquet, .txt. A folder of .txt files is read as
-one file a class, one of .parquet files as one table. Every error names the file and the line: the
+.jsonl or .ndjson, .conll, .iob or .bio, .conllu, .parquet, .txt; of series .ts, and .npz, numpy's
+arrays; of music .json, .mid and .midi, which are never gzip'd. A folder of .txt files is read as
+one file a class, one of .parquet files as one table, one of MIDI files as a piece a file, one of
+folders of sounds or pictures as one folder a class. Every error names the file and the line: the
 user mends the file, not the program.
 """
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import os
 import re
@@ -19,13 +20,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from headgate.data.column_lists import columns_in, ends_by_number, is_compound
 from headgate.data.columns import Table
 from headgate.data.conll import looks_conll, read_conll, read_conllu
 from headgate.data.delimited import QUOTING, SPOKEN, Wishes, read_delimited, separator_of
 from headgate.data.encodings import decode
 from headgate.data.lazy import is_large, read_lazily
+from headgate.data.media import is_media_folder, near, read_media_folder
+from headgate.data.npz import read_npz
 from headgate.data.parquet import parquet_files, read_parquet
+from headgate.data.pieces import is_pieces, read_all_pieces
 from headgate.data.records import read_records
+from headgate.data.ts import read_ts
 from headgate.errors import DataError, UnknownNameError
 
 _KINDS: dict[str, str] = {
@@ -38,6 +44,8 @@ _KINDS: dict[str, str] = {
     ".bio": "conll",
     ".conllu": "conllu",
     ".parquet": "parquet",
+    ".ts": "ts",
+    ".npz": "npz",
     ".txt": "txt",
 }
 _NEARLY_ALL = 0.9  # share of lines with the same TABs from which a .txt is perhaps a table
@@ -64,14 +72,15 @@ def read_table(  # noqa: PLR0913  (each says how a file is read)
 
     Args:
         path: the file or folder; a file may be gzip'd.
-        columns: those that will be used, by name or number ("2"): they decide whether there is a
-            header (see ``headgate.data.columns``), and must exist. Of a JSONL file only these
-            are read.
+        columns: those that will be used, by name or number ("2"), or several in one word as
+            ``column_list`` takes them: they decide whether there is a header (see
+            ``headgate.data.columns``), and must exist. Of a JSONL file only these are read, unless
+            one word names several.
         header: whether the first row holds the columns' names; None decides by ``columns``.
         encoding: the file's encoding; None is UTF-8.
         quoting: "minimal", "all" or "none"; None is "minimal" for CSV, "none" for TSV.
-        kind: "csv", "tsv", "jsonl", "conll", "conllu", "parquet" or "txt"; None goes by the name's
-            ending.
+        kind: "csv", "tsv", "jsonl", "conll", "conllu", "parquet", "ts", "npz" or "txt"; None goes
+            by the name's ending.
         document: whether a plain text is one row with all of it, in place of a row for each line.
 
     Returns:
@@ -92,18 +101,24 @@ def read_table(  # noqa: PLR0913  (each says how a file is read)
     if quoting is not None and quoting not in QUOTING:
         raise UnknownNameError("quoting", quoting, QUOTING)
     place = Path(path)
-    if place.is_dir():
+    some = () if any(map(is_compound, columns)) else columns  # of files that say what they have
+    if kind is None and is_pieces(place):
+        table = read_all_pieces(place)
+    elif place.is_dir():
         parquet = parquet_files(place)
-        table = read_parquet(place, columns=columns) if parquet else _read_folder(place, encoding)
+        table = read_parquet(place, columns=some) if parquet else _read_folder(place, encoding)
     elif (found := _kind_of(place, kind)) == "parquet":
-        table = read_parquet(place, columns=columns)
+        table = read_parquet(place, columns=some)
+    elif found == "npz":
+        table = read_npz(_read_bytes(place), path=str(place))
     else:
-        wishes = Wishes(columns, header, quoting, document)
+        asked = [each for name in columns for each in ends_by_number(name)]
+        wishes = Wishes(some if found == "jsonl" else asked, header, quoting, document)
         large = is_large(place)
         table = read_lazily(place, kind=found, wishes=wishes, encoding=encoding) if large else None
         table = table or _READERS[found](_read_text(place, encoding), str(place), wishes)
     for name in columns:
-        table.name_of(name)
+        columns_in(table, name)
     return table
 
 
@@ -112,7 +127,7 @@ def _kind_of(path: Path, kind: str | None) -> str:
     if kind is not None and kind not in KINDS:
         raise UnknownNameError("kind of file", kind, KINDS)
     if not path.exists():
-        raise DataError(f"there is no such file{_near(path)}", path=path)
+        raise DataError(f"there is no such file{near(path)}", path=path)
     if kind is not None:
         return kind
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
@@ -125,17 +140,7 @@ def _kind_of(path: Path, kind: str | None) -> str:
     return _KINDS[ending]
 
 
-def _near(path: Path) -> str:
-    """Name files that the user may have meant."""
-    try:
-        names = sorted(os.listdir(path.parent))
-    except OSError:
-        return f", and no folder {str(path.parent)!r}"
-    close = difflib.get_close_matches(path.name, names, n=3)
-    return f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
-
-
-def _read_text(path: Path, encoding: str | None) -> str:
+def _read_bytes(path: Path) -> bytes:
     """Read a file whole, through gzip where its name says so."""
     try:
         data = path.read_bytes()
@@ -146,7 +151,13 @@ def _read_text(path: Path, encoding: str | None) -> str:
         raise DataError(message, path=path) from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    text = decode(data, path=path, encoding=encoding)
+    if not data:
+        raise DataError("the file is empty", path=path)
+    return data
+
+
+def _read_text(path: Path, encoding: str | None) -> str:
+    text = decode(_read_bytes(path), path=path, encoding=encoding)
     if not text.strip():
         raise DataError("the file is empty", path=path)
     return text
@@ -214,6 +225,10 @@ def _read_conll(text: str, path: str, wishes: Wishes) -> Table:
     return read_conll(text, path=path, columns=wishes.columns)
 
 
+def _read_ts(text: str, path: str, wishes: Wishes) -> Table:
+    return read_ts(text, path=path)
+
+
 def _read_conllu(text: str, path: str, wishes: Wishes) -> Table:
     return read_conllu(text, path=path)
 
@@ -224,9 +239,10 @@ _READERS = {
     "jsonl": _read_jsonl,
     "conll": _read_conll,
     "conllu": _read_conllu,
+    "ts": _read_ts,
     "txt": _read_txt,
 }
-KINDS = (*_READERS, "parquet")
+KINDS = (*_READERS, "parquet", "npz")
 
 
 def _text_lines(text: str) -> tuple[list[str], list[int]]:
@@ -239,8 +255,13 @@ def _text_lines(text: str) -> tuple[list[str], list[int]]:
 def _read_folder(folder: Path, encoding: str | None) -> Table:
     """Read each .txt file as the texts of one class, named by the file."""
     files = sorted(folder.glob("*.txt"))
+    if not files and is_media_folder(folder):
+        return read_media_folder(folder)
     if not files:
-        message = "a folder is read as one .txt file a class, and this one has no .txt file"
+        message = (
+            "a folder is read as one .txt file a class, or as one folder of sounds or pictures a "
+            "class, and this one has neither"
+        )
         raise DataError(message, path=folder)
     rows, numbers, origins = [], [], []
     for file in files:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import overload
 
+from torch import Tensor
+
 from headgate.data.columns import Cell, Table
 from headgate.data.spill import IN_MEMORY, Spill
 
@@ -43,6 +45,7 @@ class RowWriter:
             OutputError: the disk is full.
         """
         for cell in row:
+            assert not isinstance(cell, Tensor)  # which no reader of rows gives
             data = cell.encode() if isinstance(cell, str) else _packed(cell)
             self._waiting.append(data)
             self._size += len(data)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 # Of these less is better; of all others more. Of "name:part" the name counts.
-LESS_IS_BETTER = frozenset({"perplexity", "bits_per_character"})
+LESS_IS_BETTER = frozenset(
+    {
+        "perplexity",
+        "bits_per_character",
+        "character_error_rate",
+        "word_error_rate",
+        "nll",
+        "mse",
+        "rmse",
+        "mase",
+        "smape",
+        "crps",
+        "mae",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from headgate.models.attentive_decoder import ORDERS, AttentiveDecoder
+from headgate.models.captioner import Captioner
 from headgate.models.classifier import Classifier
 from headgate.models.embedding import TokenEmbedding
-from headgate.models.encoder_decoder import ORDERS, EncoderDecoder, build_encoder_decoder
+from headgate.models.encoder_decoder import EncoderDecoder, build_encoder_decoder
 from headgate.models.language_model import LanguageModel
 from headgate.models.memory import Memory
 
 __all__ = [
     "ORDERS",
+    "AttentiveDecoder",
+    "Captioner",
     "Classifier",
     "EncoderDecoder",
     "LanguageModel",

@@ -1,4 +1,4 @@
-"""Many to one: a text to its class."""
+"""Many to one: an input to its class, or to a number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from headgate.layers import Linear, Recurrent
-from headgate.models.embedding import TokenEmbedding
 from headgate.models.pooling import Pool
 
 
@@ -15,9 +14,9 @@ class Classifier(nn.Module):
     """Embedding, recurrent layers, a pool over the steps, one linear layer.
 
     Args:
-        embedding: from ids to vectors.
+        embedding: from ids, or from frames, to vectors.
         recurrent: any cell.
-        classes: number of classes V.
+        classes: number of classes V; or of the numbers that are given.
         pool: a key of ``POOLS``.
         dropout: the probability that a pooled unit is dropped.
 
@@ -27,7 +26,7 @@ class Classifier(nn.Module):
 
     def __init__(
         self,
-        embedding: TokenEmbedding,
+        embedding: nn.Module,
         recurrent: Recurrent,
         *,
         classes: int,

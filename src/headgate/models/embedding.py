@@ -1,4 +1,4 @@
-"""Token ids to vectors."""
+"""What a network reads, as vectors: token ids, or frames as they are."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class TokenEmbedding(nn.Module):
         token_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.output_size = size
         self.table = nn.Embedding(vocabulary, size, padding_idx=pad)
         self.dropout, self.token_dropout = dropout, token_dropout
         nn.init.normal_(self.table.weight, std=size**-0.5)
@@ -49,3 +50,27 @@ class TokenEmbedding(nn.Module):
             kept = functional.dropout(x.new_ones(*x.shape[:2], 1), self.token_dropout)
             x = x * kept
         return functional.dropout(x, self.dropout, self.training)
+
+
+class FrameEmbedding(nn.Module):
+    """Frames as they are, time first; some features dropped while it learns.
+
+    Args:
+        output_size: features M of a frame.
+        dropout: the probability that a feature is dropped.
+    """
+
+    def __init__(self, output_size: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.output_size, self.dropout = output_size, nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "B T M"]) -> Float[Tensor, "T B M"]:
+        """Put time first.
+
+        Args:
+            x: frames, [B, T, M].
+
+        Returns:
+            The same, [T, B, M].
+        """
+        return self.dropout(x.transpose(0, 1))

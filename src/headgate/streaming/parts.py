@@ -23,11 +23,11 @@ from headgate.kernels.links import (
 from headgate.layers import GRU, LSTM, RNN, Linear, Output, Recurrent
 from headgate.layers.output import softmax
 from headgate.layers.twins import TWINS
-from headgate.models.embedding import TokenEmbedding
+from headgate.models.embedding import FrameEmbedding, TokenEmbedding
 from headgate.models.pooling import Pool
 from headgate.program import trace
 
-_NOTHING = (nn.Dropout, nn.Identity)  # in evaluation
+_NOTHING = (nn.Dropout, nn.Identity, FrameEmbedding)  # in evaluation
 _READ = (
     *_NOTHING, nn.Sequential, TokenEmbedding, nn.Embedding, Recurrent, RNN, LSTM, GRU, nn.Linear,
     Linear, Output, Pool,
@@ -193,7 +193,7 @@ def _pool(module: Pool, before: Sequence[Link]) -> Iterator[Link]:
     program = trace(pooling.step, bias=False)
     like, width = next(_floats(before[-1])), width_of(before[-1])
     initial = [like.new_full((width,), pooling.initial.get(s, 0.0)) for s in program.states]
-    yield Cell(program, {}, tuple(initial), outputs=pooling.width)
+    yield Cell(program, module.weights(), tuple(initial), outputs=pooling.width)
 
 
 def _floats(link: Link) -> Iterator[Tensor]:

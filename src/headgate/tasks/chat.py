@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
-from headgate.data.examples import Examples
 from headgate.evaluation.diversity import distinct
-from headgate.tasks.chat_settings import ChatSettings
 from headgate.tasks.pair_settings import PairSettings
 from headgate.tasks.pairs import Pairs
-from headgate.tasks.protocol import Evaluation, batch_for
-from headgate.training import Plan
+from headgate.tasks.protocol import Evaluation
+
+
+@dataclass(kw_only=True)
+class ChatSettings(PairSettings):
+    """What a model that answers is made of: the defaults of ``PairSettings`` for short talk."""
+
+    hidden_size: int = 256
+    embedding_size: int = 128
+    dropout: float = 0.3
+    shared: bool | str = "auto"
+    vocabulary_size: int = 4000
 
 
 class Chat(Pairs):
@@ -19,12 +28,8 @@ class Chat(Pairs):
     name: ClassVar[str] = "chat"
     summary: ClassVar[str] = "an answer to what was said"
     made_of: ClassVar[type[PairSettings]] = ChatSettings
-
-    def plan(self, train: Examples) -> Plan:
-        """Give sound limits: about 175,000 pairs read, in 3 to 60 passes."""
-        epochs = max(3, min(60, 175_000 // len(train)))
-        batch_size = batch_for(len(train), epochs=epochs, most=64)
-        return Plan(epochs=epochs, batch_size=batch_size, learning_rate=2e-3, average=0.99)
+    pairs_read: ClassVar[int] = 175_000
+    average: ClassVar[float] = 0.99
 
     def judge(
         self, sources: list[str], references: list[list[str]], found: list[str]

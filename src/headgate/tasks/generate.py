@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from ctypes import c_int64
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from headgate.data.examples import Examples, read_texts
 from headgate.data.fields import TextField
 from headgate.data.text_stream import Document
 from headgate.decoding.sampling import Sampling
-from headgate.errors import DataError, ModelDirectoryError
+from headgate.errors import DataError, HeadgateError, ModelDirectoryError
 from headgate.inspection.trace import Inspection
 from headgate.layers import Recurrent
 from headgate.models import LanguageModel, TokenEmbedding
@@ -24,6 +25,7 @@ from headgate.models.adaptive import places_by_frequency
 from headgate.tasks import cells
 from headgate.tasks.continuation import check_length, complete_texts, continue_text
 from headgate.tasks.generate_data import cut_document, learn_field, tokens_for
+from headgate.tasks.generate_frames import FRAMES, GenerateFrames, are_frames
 from headgate.tasks.generate_judge import judge
 from headgate.tasks.generate_learner import GenerateLearner, Window, resets_of
 from headgate.tasks.generate_settings import GenerateSettings
@@ -102,7 +104,9 @@ class Generate:
 
     @classmethod
     def read(cls, table: Table, input: str, target: str | None) -> Examples:
-        """Take a column of texts; refuse a row that lacks one."""
+        """Take a column of texts, or of frames; refuse a row that lacks one."""
+        if are_frames(table, input):
+            return GenerateFrames.read(table, input, target)
         if target is not None:
             raise DataError(
                 f"a language model reads one column, and {target!r} came as its target: leave the "
@@ -113,9 +117,11 @@ class Generate:
 
     @classmethod
     def divide(
-        cls, examples: Examples, *, valid: float, test: float, seed: int
+        cls, examples: Examples, *, valid: float, test: float, seed: int, **settings: Any
     ) -> dict[str, Examples]:
         """Divide the rows by chance; or a document in its order, the test last."""
+        if isinstance(examples.inputs[0], Tensor):
+            return GenerateFrames.divide(examples, valid=valid, test=test, seed=seed)
         if len(examples) == 1:
             return cut_document(examples, valid=valid, test=test)
         shares = {"valid": valid, "test": test}
@@ -123,9 +129,15 @@ class Generate:
 
     @classmethod
     def learn(
-        cls, train: Examples, settings: dict[str, Any], base: Generate | None = None
-    ) -> Generate:
+        cls, train: Examples, settings: dict[str, Any], base: Any = None
+    ) -> Generate | GenerateFrames:
         """Learn the vocabulary and build the network."""
+        if isinstance(train.inputs[0], Tensor):
+            return GenerateFrames.learn(train, settings, base)
+        if isinstance(base, GenerateFrames):
+            raise HeadgateError(
+                "the saved model goes on with music and not with texts: train anew, or give music"
+            )
         if base is not None:
             return cls._extended(base, train, settings)
         chosen = build_settings(GenerateSettings, settings)
@@ -145,9 +157,11 @@ class Generate:
         return cls(chosen, field, rows=base.rows, counts=counts, places=places)
 
     @classmethod
-    def restore(cls, settings: dict[str, Any], files: dict[str, str]) -> Generate:
+    def restore(cls, settings: dict[str, Any], files: dict[str, str]) -> Generate | GenerateFrames:
         """Rebuild a saved task, with weights still to load."""
         kept = dict(settings)
+        if kept.pop("kind", None) == FRAMES:
+            return GenerateFrames.restore(kept, files)
         rows = kept.pop("rows")
         field = TextField.from_json(files["tokenizer.json"])
         numbers = json.loads(files["counts.json"])
@@ -236,6 +250,7 @@ class Generate:
         length: int = _LENGTH,
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
+        first: int = 0,
     ) -> Iterator[str]:
         """Go on from a text.
 
@@ -244,6 +259,7 @@ class Generate:
             length: tokens at most.
             sampling: how each is chosen; ``Sampling()`` where None.
             stop: strings that end the text, and are not given out.
+            first: the number of the text, which its chance hangs on beside the seed.
 
         Returns:
             Pieces of text, each as soon as it is sure.
@@ -253,7 +269,7 @@ class Generate:
             ShapeError: the length is no number of tokens.
         """
         check_length(length, stop)
-        ids, how = self.text.prompt(prompt), sampling or Sampling()
+        ids, how = self.text.prompt(prompt), _later(sampling or Sampling(), first)
         network = self.network.eval()
         return continue_text(network, self.text, ids, length=length, sampling=how, stop=stop)
 
@@ -277,11 +293,12 @@ class Generate:
             What comes after each.
 
         Raises:
-            DataError: a prompt has characters that are unknown; a stop string is empty.
+            DataError: a prompt has characters that are unknown, and of several the message has its
+                row; a stop string is empty.
             ShapeError: the length is no number of tokens.
         """
         check_length(length, stop)
-        ids, how = [self.text.prompt(each) for each in prompts], sampling or Sampling()
+        ids, how = self._begun(prompts), sampling or Sampling()
         found = []
         for first in range(0, len(ids), _AT_ONCE):
             part, own = ids[first : first + _AT_ONCE], _later(how, first)
@@ -290,6 +307,20 @@ class Generate:
                 network, self.text, part, length=length, sampling=own, stop=stop
             )
         return found
+
+    def _begun(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Turn the beginnings to ids; of several, one that cannot be read is named."""
+        found = []
+        for row, prompt in enumerate(prompts, start=1):
+            try:
+                found.append(self.text.prompt(prompt))
+            except DataError as error:
+                raise DataError(str(error), row=row if len(prompts) > 1 else None) from error
+        return found
+
+    def questions(self, table: Table, input: str, target: str | None) -> Sequence[Any]:
+        """Take what is asked of the model, one a row."""
+        return table.column(input)
 
     def predict(self, inputs: Sequence[str]) -> list[Continuation]:
         """Go on from texts; the same texts always have the same answers."""
@@ -326,4 +357,7 @@ def _counts(field: TextField, texts: Sequence[str | Document], *, rows: bool) ->
 
 
 def _later(sampling: Sampling, row: int) -> Sampling:
-    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + row)
+    """Give the sampling of a later text; after the greatest seed comes the least."""
+    if sampling.seed is None:
+        return sampling
+    return replace(sampling, seed=c_int64(sampling.seed + row).value)

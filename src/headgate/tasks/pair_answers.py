@@ -14,7 +14,14 @@ from headgate.errors import HeadgateError
 from headgate.inspection.attention import AttentionMap, attention_map
 from headgate.models import EncoderDecoder, Memory
 from headgate.tasks.pair_fields import PairFields
-from headgate.tasks.pair_search import decoded, looked_at, searched, with_copies, words_of
+from headgate.tasks.pair_search import (
+    answer_rows,
+    decoded,
+    looked_at,
+    searched,
+    with_copies,
+    words_of,
+)
 from headgate.tasks.pair_settings import PairSettings, Search
 
 
@@ -131,15 +138,8 @@ class Answering:
                 f"min_length is {self.settings.longest} at most, the longest that the model reads "
                 f"and writes, not {shortest}"
             )
-        barred = (TextField.pad, TextField.bos)
-        return Rows(
-            count,
-            bos=TextField.bos,
-            eos=TextField.eos,
-            max_length=max(self.length, shortest) + 1,
-            min_length=shortest,
-            barred=barred if unknown else (*barred, TextField.unk),
-            device=next(self.network.parameters()).device,
+        return answer_rows(
+            self.network, count, length=self.length, shortest=shortest, unknown=unknown
         )
 
     def _written(self, text: str, ids: list[int], found: list[Hypothesis]) -> list[Answer]:

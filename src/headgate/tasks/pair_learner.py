@@ -13,7 +13,7 @@ from torch.nn import functional
 from headgate.data.batches import Batches, pad, restore
 from headgate.data.examples import Examples
 from headgate.data.fields import TextField
-from headgate.models import EncoderDecoder
+from headgate.models import AttentiveDecoder, EncoderDecoder, Memory
 from headgate.tasks.pair_fields import Pair, PairIds
 from headgate.tasks.pair_settings import Search
 from headgate.training import Plan, Validation
@@ -87,9 +87,26 @@ def expected(
     """
     device = next(network.parameters()).device
     sources, lengths = pad([source for source, _ in pairs], TextField.pad)
-    given, counts = pad([[TextField.bos, *target] for _, target in pairs], TextField.pad)
-    wanted, _ = pad([[*target, TextField.eos] for _, target in pairs], TextField.pad)
     memory = network.encode(sources.to(device), lengths)
+    return expected_of(network, memory, [target for _, target in pairs])
+
+
+def expected_of(
+    network: AttentiveDecoder, memory: Memory, targets: Sequence[Sequence[int]]
+) -> tuple[Float[Tensor, "K V"], Int[Tensor, "K"], Int[Tensor, "K"]]:
+    """Do the same over sources that were read.
+
+    Args:
+        network: the network.
+        memory: of B sources.
+        targets: the ids of the target of each.
+
+    Returns:
+        As ``expected`` does.
+    """
+    device = next(network.parameters()).device
+    given, counts = pad([[TextField.bos, *target] for target in targets], TextField.pad)
+    wanted, _ = pad([[*target, TextField.eos] for target in targets], TextField.pad)
     features = network.decode(given.to(device), memory)[0]
     real = torch.arange(given.shape[1]) < counts[:, None]
     of = real.nonzero()[:, 0].to(device)

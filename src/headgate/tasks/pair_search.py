@@ -12,7 +12,7 @@ from torch import Tensor
 from headgate.data.batches import Batches, pad, restore
 from headgate.data.fields import TextField
 from headgate.decoding import Hypothesis, Penalties, Rows, beam, greedy
-from headgate.models import EncoderDecoder, Memory
+from headgate.models import AttentiveDecoder, EncoderDecoder, Memory
 from headgate.tasks.pair_settings import Search
 
 _AT_ONCE = 64  # sources
@@ -49,7 +49,7 @@ def decoded(
 
 
 def searched(
-    network: EncoderDecoder, memory: Memory, rows: Rows, search: Search
+    network: AttentiveDecoder, memory: Memory, rows: Rows, search: Search
 ) -> list[list[Hypothesis]]:
     """Search for the best hypotheses.
 
@@ -68,6 +68,33 @@ def searched(
         return [[hypothesis] for hypothesis in found]
     return beam(
         network, memory, rows, width=search.width, n_best=search.n_best, penalties=penalties
+    )
+
+
+def answer_rows(
+    network: AttentiveDecoder, count: int, *, length: int, shortest: int = 0, unknown: bool = True
+) -> Rows:
+    """Give the marks and limits of answers.
+
+    Args:
+        network: that answers.
+        count: how many sources there are.
+        length: tokens of an answer at most, but ``shortest`` at least.
+        shortest: tokens of an answer at least.
+        unknown: whether the unknown token may come.
+
+    Returns:
+        What a search takes.
+    """
+    barred = (TextField.pad, TextField.bos)
+    return Rows(
+        count,
+        bos=TextField.bos,
+        eos=TextField.eos,
+        max_length=max(length, shortest) + 1,
+        min_length=shortest,
+        barred=barred if unknown else (*barred, TextField.unk),
+        device=next(network.parameters()).device,
     )
 
 

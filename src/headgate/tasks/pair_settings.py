@@ -45,7 +45,35 @@ class Search:
 class PairSettings:
     """What a model from text to text is made of.
 
-    A task of this kind gives the sizes that suit its texts, and says what each setting is.
+    A task of this kind gives the sizes that suit its texts. The source is what the model reads, in
+    a conversation what was said.
+
+    Args:
+        cell: a key of ``CELLS``.
+        options: the cell's options.
+        hidden_size: units of the decoder, and of both directions of the encoder together.
+        embedding_size: features of a token.
+        num_layers: recurrent layers of each.
+        attention: a key of ``SCORES``, or None for the plain encoder-decoder.
+        order: when the decoder looks at the source: "luong" after its step, which
+            trains fastest; "input_feeding" also tells the next step what it saw; "bahdanau"
+            looks before it steps.
+        dropout: of token vectors, between layers and before the output layer.
+        label_smoothing: the share of a target's probability that is spread over the vocabulary.
+        unit: what a token is: "auto", "subword", "word", "character" or "byte".
+        shared: whether both sides have one vocabulary and one embedding; "auto" where nearly all
+            characters of each side stand on the other.
+        vocabulary_size: tokens of a vocabulary at most; where it is not named also no more than
+            a third of the pairs, but at least 500.
+        copy_unknown: whether an unknown word of an answer is replaced by the word of the source
+            that it looked at most; of a vocabulary of words, with attention.
+        longest: tokens of a text that are read; the rest is cut off.
+        beam_width: hypotheses kept in a search; 1 is greedy.
+        length_penalty: the exponent of the length in a hypothesis's score (Wu et al. 2016).
+        coverage_penalty: how much a hypothesis loses that has not looked at all of the source
+            (Wu et al. 2016); 0 leaves it out.
+        min_length: tokens that an answer has at least.
+        program: the cell itself where it is a user's own, for a saved model.
     """
 
     cell: str = "lstm"

@@ -26,6 +26,7 @@ from headgate.tasks.pair_learner import PairLearner, row_nats
 from headgate.tasks.pair_settings import PairSettings, Search
 from headgate.tasks.protocol import (
     Evaluation,
+    batch_for,
     build_settings,
     check_settings,
     divide_rows,
@@ -70,15 +71,17 @@ class Pairs(ABC):
         settings: what the model is made of; ``shared`` is true or false here.
         fields: texts to ids.
         kept: what is kept of the training targets.
+
+    Attributes:
+        pairs_read: how many pairs a training reads, in 3 to 60 passes.
+        average: the share of the running mean that stays at each step.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     made_of: ClassVar[type[PairSettings]]
-
-    @abstractmethod
-    def plan(self, train: Examples) -> Plan:
-        """Give sound limits for a training part."""
+    pairs_read: ClassVar[int]
+    average: ClassVar[float]
 
     @abstractmethod
     def judge(
@@ -101,7 +104,7 @@ class Pairs(ABC):
 
     @classmethod
     def divide(
-        cls, examples: Examples, *, valid: float, test: float, seed: int
+        cls, examples: Examples, *, valid: float, test: float, seed: int, **settings: Any
     ) -> dict[str, Examples]:
         """Divide the rows; equal sources stay together."""
         shares = {"valid": valid, "test": test}
@@ -140,6 +143,12 @@ class Pairs(ABC):
         counts = torch.tensor(json.loads(files["unigram.json"])["counts"])
         kept = Kept(frequent, length, counts)
         return cls(build_settings(cls.made_of, own), PairFields.from_files(files), kept)
+
+    def plan(self, train: Examples) -> Plan:
+        """Give sound limits: so many pairs read, in 3 to 60 passes."""
+        epochs = max(3, min(60, self.pairs_read // len(train)))
+        batch_size = batch_for(len(train), epochs=epochs, most=64)
+        return Plan(epochs=epochs, batch_size=batch_size, learning_rate=2e-3, average=self.average)
 
     def saved_settings(self) -> dict[str, Any]:
         """Give the settings that ``restore`` takes."""
@@ -198,6 +207,10 @@ class Pairs(ABC):
         rivals = {name: dict(values) for name, values in found.baselines.items()}
         rivals["unigram"] = {"perplexity": score.baseline}
         return Evaluation({**found.scores, "perplexity": score}, rivals, [*found.notes, note])
+
+    def questions(self, table: Table, input: str, target: str | None) -> Sequence[Any]:
+        """Take what is asked of the model, one a row."""
+        return table.column(input)
 
     def predict(self, inputs: Sequence[str]) -> list[Answer]:
         """Answer texts with the beam of the settings."""

@@ -46,7 +46,7 @@ class Evaluation:
 
 @runtime_checkable
 class Prediction(Protocol):
-    """What a model says of one input."""
+    """What a model says of one input; with ``rows`` several rows, one for each step to come."""
 
     def row(self) -> Mapping[str, str | tuple[str, ...]]:
         """Give the answer as columns of a table; a sequence is a tuple."""
@@ -111,11 +111,18 @@ class Task(Protocol):
         """Take the columns, and refuse a row that the task cannot use."""
         ...
 
+    def questions(self, table: Table, input: str, target: str | None) -> Sequence[Any]:
+        """Take what ``predict`` answers, one a row; no target need be there."""
+        ...
+
     @classmethod
     def divide(
-        cls, examples: Examples, *, valid: float, test: float, seed: int
+        cls, examples: Examples, *, valid: float, test: float, seed: int, **settings: Any
     ) -> dict[str, Examples]:
-        """Divide rows into "train", "valid" and "test", with nothing of one side on another."""
+        """Divide rows into "train", "valid" and "test", with nothing of one side on another.
+
+        The settings that were given are at hand, for a division that depends on one.
+        """
         ...
 
     @classmethod

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from headgate.data.columns import Cell, Table, shown
 from headgate.data.examples import Examples
@@ -100,7 +101,7 @@ class Tag:
 
     @classmethod
     def divide(
-        cls, examples: Examples, *, valid: float, test: float, seed: int
+        cls, examples: Examples, *, valid: float, test: float, seed: int, **settings: Any
     ) -> dict[str, Examples]:
         """Divide the sentences; equal ones stay together."""
         keys = [as_line(words) for words in examples.inputs]
@@ -284,6 +285,10 @@ class Tag:
             f"{unseen.total()} tokens have tags that training has not, and count as wrong: {names}"
         ]
 
+    def questions(self, table: Table, input: str, target: str | None) -> Sequence[Any]:
+        """Take what is asked of the model, one a row."""
+        return table.column(input)
+
     def predict(self, inputs: Sequence[Cell]) -> list[Tagging]:
         """Tag texts, which are split as ``split_words`` does, or sentences given as words."""
         sentences = [_words(each) for each in inputs]
@@ -363,7 +368,7 @@ class Tag:
             raise examples.error(message, 0, of="target")
 
 
-def _words(cell: Cell) -> list[str]:
+def _words(cell: str | tuple[str, ...]) -> list[str]:
     """Give the words of a sentence, or of a text; a text of blanks alone is one."""
     return (split_words(cell) or [cell]) if isinstance(cell, str) else list(cell)
 
@@ -383,14 +388,20 @@ def _spelt(sentences: Sequence[Sequence[str]], settings: TagSettings) -> list[st
 
 def _sequences(table: Table, name: str) -> list[tuple[str, ...]]:
     """Take a column of sequences; a text is one, with blanks between its items."""
-    found = table.column(name)
+    found = [_items(cell) for cell in table.column(name)]
     _refuse_empty(table, found, name)
-    return [tuple(cell.split()) if isinstance(cell, str) else cell for cell in found]
+    return found
 
 
-def _refuse_empty(table: Table, sequences: Sequence[Cell], name: str) -> None:
-    for row, cell in enumerate(sequences):
-        items = cell.split() if isinstance(cell, str) else cell
+def _items(cell: Cell) -> tuple[str, ...]:
+    """Take the items of a text or of a sequence; a series of numbers has none."""
+    if isinstance(cell, Tensor):
+        return ()
+    return tuple(cell.split()) if isinstance(cell, str) else cell
+
+
+def _refuse_empty(table: Table, sequences: Sequence[Sequence[str]], name: str) -> None:
+    for row, items in enumerate(sequences):
         if not items or not all(item.strip() for item in items):
             message = "the sequence is empty, or an item of it is: fill it in, or take the row out"
             raise table.error(message, row=row, column=name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
 
-from headgate.data.examples import Examples
 from headgate.errors import MissingExtraError
 from headgate.evaluation.baselines import copy_source
 from headgate.evaluation.comparison import beside
@@ -13,13 +13,22 @@ from headgate.evaluation.scores import Score
 from headgate.evaluation.translation import bleu, choose_tokenizer, chrf, exact_match
 from headgate.tasks.pair_settings import PairSettings
 from headgate.tasks.pairs import Pairs, build_network
-from headgate.tasks.protocol import Evaluation, batch_for
-from headgate.tasks.translate_settings import TranslateSettings
-from headgate.training import Plan
+from headgate.tasks.protocol import Evaluation
 
 __all__ = ["Translate", "TranslateSettings", "build_network"]
 
 _FEWEST_WORDS = 2  # of a target, for BLEU to say anything
+
+
+@dataclass(kw_only=True)
+class TranslateSettings(PairSettings):
+    """What a translator is made of: the defaults of ``PairSettings`` for two languages."""
+
+    hidden_size: int = 256
+    embedding_size: int = 256
+    dropout: float = 0.2
+    shared: bool | str = False
+    vocabulary_size: int = 4000
 
 
 class Translate(Pairs):
@@ -28,12 +37,8 @@ class Translate(Pairs):
     name: ClassVar[str] = "translate"
     summary: ClassVar[str] = "text to other text"
     made_of: ClassVar[type[PairSettings]] = TranslateSettings
-
-    def plan(self, train: Examples) -> Plan:
-        """Give sound limits: about a million and a half pairs read, in 3 to 60 passes."""
-        epochs = max(3, min(60, 1_500_000 // len(train)))
-        batch_size = batch_for(len(train), epochs=epochs, most=64)
-        return Plan(epochs=epochs, batch_size=batch_size, learning_rate=2e-3, average=0.995)
+    pairs_read: ClassVar[int] = 1_500_000
+    average: ClassVar[float] = 0.995
 
     def judge(
         self, sources: list[str], references: list[list[str]], found: list[str]
