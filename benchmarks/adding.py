@@ -5,8 +5,9 @@ target is the sum of the two marked numbers, and the network says it after the l
 always says 1 has a mean squared error of 1/6 = 0.167. To do better the first number has to be kept
 from its step in the first half to the end, over half of the sequence at least.
 
-The gates that keep begin nearly open, by a bias of 5: σ(5) = 0.993, of which a fourth is left after
-200 steps. That is all that the cells have beside the library's own.
+The gates that keep begin nearly open, by a bias of 5, and those that write nearly closed, by -5
+(Tallec & Ollivier 2018): σ(5) = 0.993, of which a fourth is left after 200 steps. Of the
+library's own LSTM, which begins with a bias of 1, nothing is left; in all else the cells are its.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def define_cells() -> None:
 
     @hg.cell
     def keeping_lstm(*, bias: float = 5.0) -> hg.Equation:
-        return replace(equation("lstm"), initial={"forget": bias})
+        return replace(equation("lstm"), initial={"forget": bias, "input": -bias})
 
     @hg.cell
     def keeping_gru(*, bias: float = 5.0) -> hg.Equation:
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench adding", description=__doc__)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rows", type=int, default=12_000, help="of the training part")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     parser.add_argument("--figure", metavar="FILE", help="a new SVG file")

@@ -17,7 +17,7 @@ import headgate as hg
 from headgate.errors import DataError
 
 HELD_OUT = 5000
-SETTINGS: dict[str, Any] = {"hidden_size": 128, "batch_size": 128, "epochs": 5, "dropout": 0.2}
+SETTINGS: dict[str, Any] = {"hidden_size": 128, "batch_size": 128, "epochs": 4, "dropout": 0.2}
 
 
 def read_idx(path: Path) -> numpy.ndarray:

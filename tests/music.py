@@ -58,7 +58,8 @@ def table_of(pieces: list[Tensor]) -> Table:
 
 
 def train_player(data: Path, **changed: Any) -> Model:
-    return train(data, **({"say": _nobody, "step": 0.25} | SMALL | changed))
+    settings: dict[str, Any] = {"say": _nobody, **SMALL, **changed}
+    return train(data, **settings)
 
 
 def _nobody(line: str) -> None:

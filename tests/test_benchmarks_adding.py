@@ -34,10 +34,13 @@ def test_two_numbers_are_marked_one_in_each_half_and_added(tmp_path: Path) -> No
     assert 0 <= x[:, :, 0].min() < 0.1 < 0.9 < x[:, :, 0].max() <= 1
 
 
-@pytest.mark.parametrize(("cell", "gate"), [("keeping_lstm", "forget"), ("keeping_gru", "update")])
-def test_the_gates_that_keep_begin_nearly_open(cell: str, gate: str) -> None:
+@pytest.mark.parametrize(
+    ("cell", "begun"),
+    [("keeping_lstm", {"forget": 5.0, "input": -5.0}), ("keeping_gru", {"update": 5.0})],
+)
+def test_the_gates_that_keep_begin_nearly_open(cell: str, begun: dict[str, float]) -> None:
     define_cells()
-    assert Recurrent(cell, 2, 4).cell.initial == {gate: 5.0}
+    assert Recurrent(cell, 2, 4).cell.initial == begun
 
 
 def test_a_chart_has_a_line_for_each_cell(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from headgate.data.columns import Table
 from headgate.data.images import PictureFile, common_size, fitted
+from headgate.data.media import read_media_folder
 from headgate.errors import DataError, MissingExtraError
 
 Image: Any = pytest.importorskip("PIL.Image", reason="pillow is not installed")
@@ -175,6 +176,16 @@ def test_a_manifest_is_refused_before_anything_is_read(name: str, tmp_path: Path
     assert PictureFile.named(table, 0, "whole.png", column="image").size() == (30, 40)
     with pytest.raises(DataError, match=r"list.csv, row 3, column 'image'"):
         PictureFile.named(table, 1, name, column="image")
+
+
+def test_a_folder_of_classes_names_the_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "cats" / "a.png"
+    path.parent.mkdir()
+    path.write_bytes(b"no picture")
+    table = read_media_folder(tmp_path)
+    with pytest.raises(DataError, match="this is no PNG or JPEG") as error:
+        PictureFile.named(table, 0, "cats/a.png", column="path")
+    assert str(error.value).startswith(f"{path}: ")
 
 
 def test_without_pillow_the_error_names_the_extra(

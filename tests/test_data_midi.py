@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import struct
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import mido
 import pytest
@@ -16,18 +18,19 @@ from headgate.data.piano import Piece, frames_of
 from headgate.errors import DataError, MissingExtraError, OutputError, OutputExistsError
 
 
-def write(path: Path, *tracks: list[mido.Message | mido.MetaMessage], kind: int = 1) -> Path:
+def write(path: Path, *tracks: Sequence[mido.Message | mido.MetaMessage], kind: int = 1) -> Path:
     file = mido.MidiFile(type=kind, ticks_per_beat=96)
     file.tracks.extend(mido.MidiTrack(track) for track in tracks)
     file.save(path)
     return path
 
 
-def on(note: int, time: int, **more: int) -> mido.Message:
-    return mido.Message("note_on", note=note, time=time, **({"velocity": 64} | more))
+def on(note: int, time: int, **more: Any) -> mido.Message:
+    settings: dict[str, Any] = {"velocity": 64, **more}
+    return mido.Message("note_on", note=note, time=time, **settings)
 
 
-def off(note: int, time: int, **more: int) -> mido.Message:
+def off(note: int, time: int, **more: Any) -> mido.Message:
     return mido.Message("note_off", note=note, time=time, **more)
 
 

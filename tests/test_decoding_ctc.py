@@ -59,6 +59,36 @@ def test_a_narrow_search_claims_no_more_than_there_is(seed: int) -> None:
             assert math.exp(each.log_probability) <= expected[each.labels] * (1 + 1e-9)
 
 
+def slow_search(log_probabilities: Tensor, width: int) -> dict[tuple[int, ...], float]:
+    """The same beam, which tries every label after every prefix, with plain probabilities."""
+    beam = {(): (1.0, 0.0)}
+    for frame in log_probabilities.exp().tolist():
+        grown: dict[tuple[int, ...], list[float]] = {}
+        for prefix, (by_blank, by_label) in beam.items():
+            for symbol, p in enumerate(frame):
+                if symbol == BLANK:
+                    grown.setdefault(prefix, [0, 0])[0] += (by_blank + by_label) * p
+                elif prefix and symbol == prefix[-1]:
+                    grown.setdefault(prefix, [0, 0])[1] += by_label * p
+                    grown.setdefault((*prefix, symbol), [0, 0])[1] += by_blank * p
+                else:
+                    grown.setdefault((*prefix, symbol), [0, 0])[1] += (by_blank + by_label) * p
+        best = sorted(grown.items(), key=lambda pair: -sum(pair[1]))[:width]
+        beam = {prefix: (both[0], both[1]) for prefix, both in best}
+    return {prefix: sum(both) for prefix, both in beam.items()}
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_that_are_not_tried_would_not_have_stayed(width: int, seed: int) -> None:
+    given = draw(15, 12, seed)
+    found = prefix_search(given, blank=BLANK, width=width, n_best=width)
+    expected = slow_search(given, width)
+    assert {each.labels for each in found} == expected.keys()
+    for each in found:
+        assert math.exp(each.log_probability) == pytest.approx(expected[each.labels], rel=1e-9)
+
+
 def test_the_probability_is_that_of_the_loss() -> None:
     given = draw(30, 4, 0)
     [best] = prefix_search(given, blank=BLANK, width=200)

@@ -21,7 +21,7 @@ from headgate.errors import CellError
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 GUIDE = DOCS / "own-cell.md"
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-SMALL = ["--set", "hidden_size=8", "--set", "embedding_size=8"]
+SMALL = ["--set", "hidden_size=8"]
 
 
 def blocks(guide: Path) -> list[tuple[str, str, str, int]]:

@@ -130,11 +130,13 @@ def test_wrong_shapes_and_nothing_to_compare_are_refused() -> None:
 
 
 def test_crps_of_samples_equals_its_definition() -> None:
-    samples, actual = torch.randn(9, 3, 2, dtype=torch.float64), torch.randn(3, 2).double()
-    off = (samples - actual).abs().mean(0)
-    apart = (samples[:, None] - samples[None]).abs().mean((0, 1))
+    samples, actual = torch.randn(3, 2, 9, dtype=torch.float64), torch.randn(3, 2).double()
+    off = (samples - actual[..., None]).abs().mean(-1)
+    apart = (samples[..., None] - samples[..., None, :]).abs().mean((-1, -2))
     assert_equal(crps_of_samples(samples, actual), off - apart / 2, "output")
-    assert_equal(crps_of_samples(samples[:1], actual), (samples[0] - actual).abs(), "output")
+    assert_equal(
+        crps_of_samples(samples[..., :1], actual), (samples[..., 0] - actual).abs(), "output"
+    )
 
 
 def test_crps_of_samples_nears_the_closed_form_of_a_normal_law() -> None:
@@ -147,13 +149,13 @@ def test_crps_of_samples_nears_the_closed_form_of_a_normal_law() -> None:
     normal = torch.distributions.Normal(0.0, 1.0)
     density = normal.log_prob(z).exp()
     wanted = spread * (z * (2 * torch.special.ndtr(z) - 1) + 2 * density - math.pi**-0.5)
-    found = crps_of_samples(samples[:, None].expand(-1, 4), actual)
+    found = crps_of_samples(samples.expand(4, -1), actual)
     assert torch.allclose(found, wanted, atol=1e-3)
 
 
 def test_crps_of_quantiles_nears_that_of_samples() -> None:
     levels = (torch.arange(200, dtype=torch.float64) + 0.5) / 200
-    known = torch.special.ndtri(levels)[:, None]
+    known = torch.special.ndtri(levels)[None]
     actual = torch.tensor([0.7], dtype=torch.float64)
     found = crps_of_quantiles(known, levels, actual)
     assert float(found) == pytest.approx(float(crps_of_samples(known, actual)), abs=1e-3)

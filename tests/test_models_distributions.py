@@ -6,7 +6,8 @@ from tests.tolerances import assert_equal
 from torch import distributions
 from torch.nn import functional
 
-from headgate.models.distributions import DISTRIBUTIONS, LEVELS, Noise, Quantiles
+from headgate.models.distributions import DISTRIBUTIONS, LEVELS, Quantiles
+from headgate.models.path_noise import Noise
 
 DRAWS = 20_000
 

@@ -174,7 +174,7 @@ def test_nats_are_the_sum_over_a_pictures_captions() -> None:
             last = torch.tensor([task.field.bos])
             for token in (*rows.ids[row], task.field.eos):
                 found, memory = task.network.step(last, memory)
-                total -= float(found[0, token])
+                total -= float(found[0, token].detach())
                 last = torch.tensor([token])
         assert float(nats[picture]) == pytest.approx(total, rel=1e-5)
 

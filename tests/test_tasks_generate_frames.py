@@ -97,7 +97,7 @@ def test_less_temperature_is_less_chance() -> None:
                   for t in (0.5, 3.0))  # fmt: skip
     assert calm < wild  # nearly all keys are silent nearly always
     cold = [task.generate(steps=9, temperature=0, seed=seed).frames for seed in (1, 2)]
-    assert_equal(*cold, "bits")
+    assert_equal(cold[0], cold[1], "bits")
 
 
 def test_a_prompt_is_a_piece_frames_or_a_file(tmp_path: Path) -> None:
@@ -113,8 +113,10 @@ def test_what_cannot_be_gone_on_with_is_refused() -> None:
     task = player()
     with pytest.raises(ShapeError, match="88 keys"):
         task.generate(torch.zeros(2, 3))
-    with pytest.raises(DataError, match="temperature is 0 or more, not -1"):
+    with pytest.raises(HeadgateError, match="temperature is a number of 0 or more, not -1"):
         task.generate(temperature=-1)
+    with pytest.raises(HeadgateError, match="seed"):
+        task.generate(seed=2**70)
     with pytest.raises(ShapeError, match="steps is how many frames follow, 0 or more, not -1"):
         task.generate(steps=-1)
 

@@ -113,4 +113,4 @@ def test_a_training_repeats_to_the_bit() -> None:
         own = learner(frames(9), dropout=0.3)
         fit(own, own.plan)
         weights.append(own.network.state_dict())
-    assert_equal(*weights, "bits")
+    assert_equal(weights[0], weights[1], "bits")

@@ -141,7 +141,7 @@ class Model:
             UnknownNameError: there is no such word for how.
         """
         if isinstance(self.task, GenerateFrames):
-            return self.task.generate(prompt or None, **how)
+            return self.task.generate(prompt, **how)
         if not isinstance(self.task, Generate):
             raise DataError(f"a model of the task {self.task.name} does not go on with texts")
         limits = {name: how.pop(name) for name in ("length", "stop", "first") if name in how}

@@ -67,11 +67,11 @@ def _answered(
     loaded: Model, tables: Iterator[tuple[Table, str | None]], target: str | None
 ) -> Iterator[Row]:
     """Give each row with the model's answer, some rows at a time; of a forecast a row a step."""
+    from headgate.cli.rows import written
+
     for table, column in tables:
         answers = _answers(loaded, table, column, target)
-        for cells, answer in zip(table.rows, answers, strict=True):
-            named = zip(table.columns, cells, strict=True)
-            own = {name: cell for name, cell in named if isinstance(cell, str | tuple)}
+        for own, answer in zip(written(table), answers, strict=True):
             if hasattr(answer, "rows"):  # several, such as one for each step to come
                 yield from answer.rows()
             else:
@@ -80,6 +80,8 @@ def _answered(
 
 def _answers(loaded: Model, table: Table, column: str | None, target: str | None) -> list[Any]:
     """Answer a table's rows; one that the model cannot read is named by its place in the file."""
+    from headgate.cli.rows import single
+
     cells = list(loaded.questions(table, column, target))
     try:
         return loaded.predict(cells)
@@ -88,7 +90,7 @@ def _answers(loaded: Model, table: Table, column: str | None, target: str | None
         try:
             loaded.predict([cells[row]])
         except DataError as error:
-            raise table.error(str(error), row=row, column=column) from error
+            raise table.error(str(error), row=row, column=single(table, column)) from error
         raise
 
 

@@ -70,6 +70,35 @@ def from_file(
         yield replace(table, **parts, files=table.files[piece]), name
 
 
+def single(table: Table, column: str | None) -> str | None:
+    """Give a column that is one, for an error to name.
+
+    Args:
+        table: the rows.
+        column: one or several, or None.
+
+    Returns:
+        The column; None where it is not one.
+    """
+    one = column is not None and len(column_list(table.columns, column)) == 1
+    return column if one else None
+
+
+def written(table: Table) -> Iterator[Row]:
+    """Give what a file can hold of each row: no series, and of one gathered from steps no sequence.
+
+    Args:
+        table: the rows.
+
+    Yields:
+        Cells by column.
+    """
+    kinds = (str,) if isinstance(table, Gathered) else (str, tuple)
+    for cells in table.rows:
+        named = zip(table.columns, cells, strict=True)
+        yield {name: cell for name, cell in named if isinstance(cell, kinds)}
+
+
 def _kinds(table: Table) -> str:
     """Give the column of inputs that the file's kind says."""
     if table.roles is None:

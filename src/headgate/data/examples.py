@@ -161,6 +161,33 @@ def read_column(table: Table, name: str, side: Side) -> Sequence[str | Document]
     return cells  # type: ignore[return-value]
 
 
+def read_sequences(table: Table, name: str) -> list[tuple[str, ...]]:
+    """Take one column of sequences; a text is one, with blanks between its items.
+
+    Args:
+        table: the rows.
+        name: the column, by name or number.
+
+    Returns:
+        The items of each row.
+
+    Raises:
+        DataError: there is no such column; a sequence is empty, an item of it is, or a series of
+            numbers came; the message has the row.
+    """
+    found = []
+    for row, cell in enumerate(table.column(name)):
+        if isinstance(cell, Tensor):
+            message = f"a sequence of words was wanted, and a series came: {tuple(cell.shape)}"
+            raise table.error(message, row=row, column=name)
+        items = tuple(cell.split()) if isinstance(cell, str) else cell
+        if not items or not all(item.strip() for item in items):
+            message = "the sequence is empty, or an item of it is: fill it in, or take the row out"
+            raise table.error(message, row=row, column=name)
+        found.append(items)
+    return found
+
+
 def _problem(cell: Cell, side: Side) -> str:
     if isinstance(cell, Tensor):
         return f"a text was wanted as the {side}, and a series came: {tuple(cell.shape)}"

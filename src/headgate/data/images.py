@@ -68,7 +68,7 @@ class PictureFile:
             MissingExtraError: pillow is not installed.
         """
         path = resolve(table, row, cell, column=column)
-        found = cls(path, str(table.error("", row=row, column=column)).rstrip(": "))
+        found = cls(path, place_of(table, row, column))
         found.size()
         return found
 
@@ -171,6 +171,22 @@ class PictureFile:
             f"the picture is broken, cut off or of no size ({said}): get it anew, or take the row "
             "out"
         )
+
+
+def place_of(table: Table, row: int, column: str) -> str:
+    """Say where a table names a file, for messages that name the file, too.
+
+    Args:
+        table: the table.
+        row: the row's index, counted from 0.
+        column: the cell's column.
+
+    Returns:
+        "list.csv, row 3, column 'image'"; "" where the table is a folder, whose rows are its files.
+    """
+    if table.files:
+        return ""
+    return str(table.error("", row=row, column=column)).rstrip(": ")
 
 
 def fitted(pixels: Tensor, *, height: int, width: int) -> Tensor:

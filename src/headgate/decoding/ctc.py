@@ -21,7 +21,6 @@ from torch import Tensor
 from headgate.errors import HeadgateError, ShapeError
 
 _NEVER = -math.inf
-_FRUITLESS = -14.0  # nats: a symbol below one in a million begins no labelling of its own
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,11 @@ def prefix_search(
     if not 1 <= n_best <= width:
         raise HeadgateError(f"n_best is from 1 to the width of the beam: {n_best} of {width} came")
     beam: _Beam = {(): (0.0, _NEVER)}
-    for frame in log_probabilities.double().tolist():
-        grown = _grown(beam, frame, blank)
+    # of more extensions of one prefix no more than the width stay, and one may repeat its label
+    likeliest = log_probabilities.topk(min(width + 2, log_probabilities.shape[1]), dim=1)[1]
+    frames = zip(log_probabilities.double().tolist(), likeliest.tolist(), strict=True)
+    for frame, labels in frames:
+        grown = _grown(beam, frame, [label for label in labels if label != blank], blank)
         ranked = sorted(grown, key=lambda prefix: (-_sum(*grown[prefix]), prefix))
         beam = {prefix: grown[prefix] for prefix in ranked[:width]}
     return [Labelling(prefix, _sum(*beam[prefix])) for prefix in list(beam)[:n_best]]
@@ -124,21 +126,21 @@ def prefix_search(
 _Beam = dict[tuple[int, ...], tuple[float, float]]  # ended by a blank, by the last label
 
 
-def _grown(beam: _Beam, frame: list[float], blank: int) -> _Beam:
+def _grown(beam: _Beam, frame: list[float], likeliest: list[int], blank: int) -> _Beam:
     """Give each prefix that a frame leads to, with both of its log-probabilities."""
     ended = {prefix: _sum(*both) for prefix, both in beam.items()}
+    known: dict[tuple[int, ...], list[int]] = {}  # labels that lead from one to another of the beam
+    for prefix in beam:
+        known.setdefault(prefix[:-1], []).extend(prefix[-1:])
     found: _Beam = {}
     for prefix, (_, by_label) in beam.items():
         stays = by_label + frame[prefix[-1]] if prefix else _NEVER
         found[prefix] = (ended[prefix] + frame[blank], stays)
-    spoken = [
-        (label, value) for label, value in enumerate(frame) if label != blank and value > _FRUITLESS
-    ]
     for prefix, (by_blank, _) in beam.items():
         last = prefix[-1] if prefix else blank
-        for label, value in spoken:
+        for label in dict.fromkeys([*likeliest, *known.get(prefix, [])]):
             longer = (*prefix, label)
-            comes = value + (by_blank if label == last else ended[prefix])
+            comes = frame[label] + (by_blank if label == last else ended[prefix])
             before = found.get(longer, (_NEVER, _NEVER))
             found[longer] = (before[0], _sum(before[1], comes))
     return {prefix: both for prefix, both in found.items() if max(both) > _NEVER}

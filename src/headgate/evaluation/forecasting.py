@@ -157,45 +157,45 @@ class _Scorer:
 
 
 def crps_of_samples(
-    samples: Float[Tensor, "K ..."], actual: Float[Tensor, "..."]
-) -> Float[Tensor, "..."]:
+    samples: Float[Tensor, "*rows K"], actual: Float[Tensor, "*rows"]
+) -> Float[Tensor, "*rows"]:
     """Give the CRPS of an empirical distribution.
 
         CRPS = 1/K Σₖ |xₖ - y| - 1/K² Σₖ (2k - K - 1) x₍ₖ₎,  x₍ₖ₎ sorted
 
     Args:
-        samples: K draws of each value, [K, …].
-        actual: what came, […]; NaN where it is missing, as is its score.
+        samples: K draws of each value, [..., K].
+        actual: what came, [...]; NaN where it is missing, as is its score.
 
     Returns:
-        The score of each value in float64, […]; of a single draw its absolute error.
+        The score of each value in float64, [...]; of a single draw its absolute error.
 
     Example:
-        >>> crps_of_samples(torch.tensor([[0.0], [2.0]]), torch.tensor([1.0]))
+        >>> crps_of_samples(torch.tensor([[0.0, 2.0]]), torch.tensor([1.0]))
         tensor([0.5000], dtype=torch.float64)
     """
-    ordered, count = samples.double().sort(0).values, len(samples)
+    ordered, count = samples.double().sort(-1).values, samples.shape[-1]
     weights = 2.0 * torch.arange(1, count + 1, dtype=torch.float64) - count - 1
-    spread = torch.einsum("k,k...->...", weights, ordered) / count**2
-    return (ordered - actual.double()).abs().mean(0) - spread
+    spread = ordered @ weights / count**2
+    return (ordered - actual.double()[..., None]).abs().mean(-1) - spread
 
 
 def crps_of_quantiles(
-    quantiles: Float[Tensor, "K ..."], levels: Float[Tensor, "K"], actual: Float[Tensor, "..."]
-) -> Float[Tensor, "..."]:
+    quantiles: Float[Tensor, "*rows K"], levels: Float[Tensor, "K"], actual: Float[Tensor, "*rows"]
+) -> Float[Tensor, "*rows"]:
     """Give the CRPS that some quantiles stand for: twice their mean pinball loss.
 
     Args:
-        quantiles: of each value, [K, …].
+        quantiles: of each value, [..., K].
         levels: their probabilities, [K].
-        actual: what came, […].
+        actual: what came, [...].
 
     Returns:
-        The score of each value in float64, […].
+        The score of each value in float64, [...].
     """
-    level = levels.double().view(-1, *[1] * actual.dim())
-    off = actual.double() - quantiles.double()
-    return 2 * torch.maximum(level * off, (level - 1) * off).mean(0)
+    level = levels.double()
+    off = actual.double()[..., None] - quantiles.double()
+    return 2 * torch.maximum(level * off, (level - 1) * off).mean(-1)
 
 
 def blocks(origins: Int[Tensor, "B"], horizon: int) -> Int[Tensor, "B"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from headgate.layers import Linear, Recurrent
@@ -34,7 +34,11 @@ class Classifier(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.embedding, self.recurrent, self.pool = embedding, recurrent, Pool(pool)
+        self.embedding, self.recurrent, self.pool = (
+            embedding,
+            recurrent,
+            Pool(pool, recurrent.output_size),
+        )
         width = self.pool.pooling.width * recurrent.output_size
         self.head = nn.Sequential(nn.Dropout(dropout), Linear(width, classes))
 
@@ -43,16 +47,18 @@ class Classifier(nn.Module):
         """What each step goes through, in order."""
         return self.embedding, self.recurrent, self.pool, self.head
 
-    def forward(self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B V"]:
+    def forward(
+        self, x: Shaped[Tensor, "B T ..."], lengths: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B V"]:
         """Score the classes of every text.
 
         Args:
-            ids: token ids, [B, T].
+            x: token ids, [B, T], or frames, [B, T, …].
             lengths: tokens of each text, [B], each at least 1.
 
         Returns:
             Logits, [B, V].
         """
-        y, _ = self.recurrent(self.embedding(ids), lengths=lengths)[:2]
+        y, _ = self.recurrent(self.embedding(x), lengths=lengths)[:2]
         valid = torch.arange(y.shape[0], device=y.device)[:, None] < lengths.to(y.device)
         return self.head(self.pool(y, valid))

@@ -48,7 +48,7 @@ from headgate.tasks.protocol import (
 from headgate.training import Plan
 
 _AT_ONCE = 32  # pictures
-_CAPTIONS_READ = 240_000  # in a training that nobody limits
+_CAPTIONS_READ = 120_000  # in a training that nobody limits
 _FIXED = ("attention", "order", "height", "width", "grey", "convolutions")
 
 

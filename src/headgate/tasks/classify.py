@@ -26,8 +26,6 @@ from headgate.tasks.protocol import Evaluation
 from headgate.tasks.reading import Reading
 from headgate.training import Plan, Validation
 
-_TIE = 1e-6
-
 
 class Classify(ManyToOne):
     """The task.
@@ -231,5 +229,4 @@ class _Learner(ManyToOneLearner):
             f"{names[guess]:>12} ({names[truth]})  {self.task.reading.shown(each)}"
             for guess, truth, each in zip(guesses, truths, self.valid.inputs, strict=False)
         ]
-        tie = _TIE * loss / (1 + loss)  # of equal F1, as on few rows, the lower loss is better
-        return Validation(scores["macro_f1"].value - tie, values, samples)
+        return Validation(scores["macro_f1"].value, values, samples)

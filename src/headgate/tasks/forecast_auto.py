@@ -17,6 +17,7 @@ from headgate.tasks.forecast_settings import AUTO, ForecastSettings
 _LOOKED_AT = 200  # series
 _LONGEST_SEASON, _LONGEST_CONTEXT, _SHORTEST_CONTEXT = 400, 512, 16
 _SEASONAL = 0.2  # the autocorrelation of changes that a season has at least
+_LEVEL, _DIP = 0.4, 0.3  # that of values, where changes are noise, and how far it fell before
 _NEAR = 0.8  # of the highest autocorrelation: the shortest such lag is the season
 _WEEKS = 2.5  # of training at least, for a lag of a week
 _OF_DAYS = (24, 48, 96)  # seasons that are a day
@@ -72,6 +73,8 @@ def _season(train: Sequence[Series], clock: Clock | None, middle: int) -> int:
 def season_of(values: Sequence[Float[Tensor, "T L"]]) -> int:
     """Find the season of series: the shortest lag at which their changes are most alike.
 
+    Where changes are all noise, the values themselves are looked at, with their trend taken off.
+
     Args:
         values: the series, NaN where a value is missing.
 
@@ -86,19 +89,36 @@ def season_of(values: Sequence[Float[Tensor, "T L"]]) -> int:
     most = min(_LONGEST_SEASON, max(len(each) for each in values) // 3)
     if most < 3:
         return 1
+    whole = [filled(each) for each in values]
+    found = _peak([each.diff(dim=0) for each in whole], most, least=_SEASONAL, dip=0.0)
+    return (
+        found or _peak([_straightened(each) for each in whole], most, least=_LEVEL, dip=_DIP) or 1
+    )
+
+
+def _peak(values: Sequence[Tensor], most: int, *, least: float, dip: float) -> int:
+    """Give the shortest of the highest peaks of the mean autocorrelation; 0 where there is none."""
     total, count = torch.zeros(most + 2, dtype=torch.float64), torch.zeros(most + 2)
     for each in values:
-        found = _autocorrelation(filled(each).diff(dim=0), most + 1)
+        found = _autocorrelation(each, most + 1)
         total[: len(found)] += found
         count[: len(found)] += 1
     mean = total / count.clamp(min=1)
-    inner = mean[1:-1]
-    peaks = (inner > mean[:-2]) & (inner >= mean[2:]) & (inner > _SEASONAL)
+    inner, before = mean[1:-1], mean.cummin(0).values[1:-1]
+    peaks = (inner > mean[:-2]) & (inner >= mean[2:]) & (inner > least) & (inner - before >= dip)
     peaks[0] = False  # a lag of 1 is no season
     if not bool(peaks.any()):
-        return 1
+        return 0
     high = peaks & (inner >= _NEAR * inner[peaks].max())
     return int(high.nonzero()[0]) + 1
+
+
+def _straightened(values: Tensor) -> Tensor:
+    """Take the line of least squares off each column."""
+    steps = torch.arange(len(values), dtype=values.dtype)[:, None]
+    steps = steps - steps.mean()
+    slope = (steps * values).sum(0) / steps.square().sum().clamp(min=1)
+    return values - values.mean(0) - slope * steps
 
 
 def _autocorrelation(changes: Tensor, most: int) -> Tensor:

@@ -139,7 +139,7 @@ def _summary(drawn: Tensor, actual: Tensor) -> dict[str, Tensor]:
         return found | {"median": found["mean"]}
     level = torch.tensor(_LEVELS, dtype=torch.float64)
     low, middle, high = drawn.double().quantile(level, dim=1)
-    crps = crps_of_samples(drawn.transpose(0, 1), actual)
+    crps = crps_of_samples(drawn.movedim(1, -1), actual)
     return found | {"median": middle, "low": low, "high": high, "crps": crps}
 
 

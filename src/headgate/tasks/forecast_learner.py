@@ -17,7 +17,7 @@ from headgate.models.distributions import DISTRIBUTIONS
 from headgate.models.forecaster import Forecaster
 from headgate.tasks.forecast_data import Series, continued
 from headgate.tasks.forecast_judge import Backtest
-from headgate.tasks.forecast_store import Origins, Scales, SeriesStore, features
+from headgate.tasks.forecast_store import FARTHEST, Origins, Scales, SeriesStore, features
 from headgate.training import Plan, Validation
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _WINDOWS, _MOST_WINDOWS = 640, 4096  # of an epoch, at least and at most
 _ORIGINS, _PATHS = 256, 64  # of a validation
 _BEGUN = 256  # windows that the regression begins from
 _RIDGE = 1e-3
-_FARTHEST = 20.0  # of a scaled value that is learned from
 _SHOWN = 6  # values of a sample
 
 
@@ -174,7 +173,7 @@ def window(
     x = features(*store.lagged(at, times, scales), store.beside(at, times, scales))
     z = scales.of(store.targets(at, times))
     known = ~z.isnan() & (times < end[:, None])[..., None]
-    return x, z.nan_to_num().clamp(-_FARTHEST, _FARTHEST), known, scales
+    return x, z.nan_to_num().clamp(-FARTHEST, FARTHEST), known, scales
 
 
 def begin(task: Forecast, train: Sequence[Series]) -> None:

@@ -10,18 +10,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from headgate.errors import DataError
-from headgate.models.distributions import DISTRIBUTIONS, Noise
+from headgate.models.distributions import DISTRIBUTIONS
 from headgate.models.forecaster import Forecaster
+from headgate.models.path_noise import Noise
 from headgate.tasks.forecast_data import Series
 from headgate.tasks.forecast_store import (
+    FARTHEST,
     Origins,
     Scales,
     SeriesStore,
     features,
     untransformed,
 )
-
-_FARTHEST = 20.0  # of a scaled value that is drawn
 
 
 @torch.inference_mode()
@@ -63,7 +63,7 @@ def draw(
         raw, after = network(x.flatten(0, 1)[None], labels, before)
         states = (after,) if isinstance(after, Tensor) else after
         found = family.sample(raw[0].unflatten(0, (-1, paths)), noise, scale)
-        past[:, :, store.room + step] = found.clamp(-_FARTHEST, _FARTHEST)
+        past[:, :, store.room + step] = found.clamp(-FARTHEST, FARTHEST)
     return untransformed(scales.back(past[:, :, store.room :]), settings.transform)
 
 
@@ -81,7 +81,7 @@ def _window(
     """Give the scaled values before each origin, with room for what is to come, for each path."""
     times = at.origin[:, None] + torch.arange(-store.room, 0)
     places = store.offset[at.row][:, None] + times
-    known = scales.of(store.filled[places]).clamp(-_FARTHEST, _FARTHEST).nan_to_num()
+    known = scales.of(store.filled[places]).clamp(-FARTHEST, FARTHEST).nan_to_num()
     room = known.new_zeros(len(at), horizon, known.shape[-1])
     past = torch.cat([known, room], 1)[:, None].repeat(1, paths, 1, 1)
     missing = torch.cat([store.values[places].isnan(), room.bool()], 1)[:, None]

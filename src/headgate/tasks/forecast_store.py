@@ -13,7 +13,7 @@ from headgate.tasks.forecast_data import Series
 from headgate.tasks.forecast_field import SeriesField
 from headgate.tasks.forecast_settings import ForecastSettings
 
-_FARTHEST = 20.0  # of a scaled value that the network sees, or draws
+FARTHEST = 20.0  # of a scaled value that the network sees, or draws
 _FLOOR = 0.05  # of the scale of a whole past: what that of a context is at least
 _LEAST_SHARE, _LEAST = 1e-3, 1e-6  # of the level, and at all: the scale of what never changes
 
@@ -178,7 +178,7 @@ class SeriesStore:
             The values, 0 where nothing is known, and where there was none.
         """
         places = self._places(at.row, times)[..., None] - torch.tensor(self.lags)
-        found = scales.of(self.filled[places]).clamp(-_FARTHEST, _FARTHEST).nan_to_num()
+        found = scales.of(self.filled[places]).clamp(-FARTHEST, FARTHEST).nan_to_num()
         return found, self.values[places].isnan()
 
     def beside(

@@ -15,11 +15,13 @@ from torch import Tensor
 from headgate.data.clock import calendar
 from headgate.data.numerals import Wrong, read_numbers
 from headgate.errors import DataError, StreamError
-from headgate.models.distributions import DISTRIBUTIONS, Noise
+from headgate.models.distributions import DISTRIBUTIONS
+from headgate.models.path_noise import Noise
 from headgate.streaming import Stream, state
 from headgate.tasks.forecast_answer import Outlook
 from headgate.tasks.forecast_data import check_finite
 from headgate.tasks.forecast_store import (
+    FARTHEST,
     Scales,
     features,
     transformed,
@@ -30,7 +32,6 @@ from headgate.tasks.kept_stream import KeptStream
 if TYPE_CHECKING:
     from headgate.tasks.forecast import Forecast
 
-_FARTHEST = 20.0
 _PARTED = re.compile(r"[,;\s]+")
 _PAST = "past"  # the name of the last values among the states
 
@@ -134,7 +135,7 @@ class ForecastStream(KeptStream):
             self._run(self.memory, dates[0])
         z = self.scales.of(transformed(values, self.task.settings.transform)[None])[0]
         self._before.append(self.memory)
-        self.memory = self.memory.after(z.clamp(-_FARTHEST, _FARTHEST))
+        self.memory = self.memory.after(z.clamp(-FARTHEST, FARTHEST))
         return self._said(self._run(self.memory, dates[1]))
 
     def steps(self, chunk: Sequence[Any], *, stamps: Sequence[str] = ()) -> list[Outlook]:
@@ -197,7 +198,7 @@ class ForecastStream(KeptStream):
         scale = self.scales.scale[:, None].expand(-1, paths, -1)
         spread = raw[None, None].expand(-1, paths, -1, -1)
         z = family.sample(spread, Noise([self.position], paths), scale)
-        z = z.clamp(-_FARTHEST, _FARTHEST)
+        z = z.clamp(-FARTHEST, FARTHEST)
         found = untransformed(self.scales.back(z), settings.transform)[0]
         step, names = str(self.position + 1), self.task.field.targets
         return replace(Outlook.of(self.series, [step], found[:, None], names), raw=raw)

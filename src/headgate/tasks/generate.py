@@ -73,7 +73,7 @@ class Generate:
     """
 
     name: ClassVar[str] = "generate"
-    summary: ClassVar[str] = "text that goes on"
+    summary: ClassVar[str] = "text or music that goes on"
     made_of: ClassVar[type] = GenerateSettings
 
     def __init__(

@@ -17,6 +17,7 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples
 from headgate.data.midi import read_midi
 from headgate.data.piano import KEYS, Piece, check_frames
+from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError, ShapeError
 from headgate.evaluation.frames import KeyCounts
 from headgate.inspection.trace import Inspection
@@ -196,12 +197,13 @@ class GenerateFrames:
             The prompt and what comes after it.
 
         Raises:
-            DataError: the prompt cannot be read, or the temperature is below 0.
+            DataError: the prompt cannot be read.
+            HeadgateError: the temperature is below 0, or the seed is none.
             ShapeError: the steps are no number, or the prompt has another shape.
         """
-        _check_how(steps, temperature)
+        _check_steps(steps)
+        chance = Sampling(temperature, seed=seed).generator()
         begun = self._frames(prompt)
-        chance = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
         stream = Stream(*self.network.eval().parts)
         logits = stream.steps(torch.cat([begun.new_zeros(1, KEYS), begun]))[-1]
         frames = [begun]
@@ -294,11 +296,9 @@ def _cut(examples: Examples, *, valid: float, test: float) -> dict[str, Examples
     }
 
 
-def _check_how(steps: int, temperature: float) -> None:
+def _check_steps(steps: int) -> None:
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
         raise ShapeError(f"steps is how many frames follow, 0 or more, not {steps!r}")
-    if not temperature >= 0:
-        raise DataError(f"temperature is 0 or more, not {temperature!r}")
 
 
 def _drawn(logits: Tensor, temperature: float, chance: torch.Generator) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, Union, get_type_hints
 from headgate.data.origin import Source
 from headgate.data.run_file import explained
 from headgate.tasks import TASKS
+from headgate.tasks.generate_frames_settings import GenerateFramesSettings
 from headgate.tasks.readings import READINGS
 from headgate.training import Plan
 
@@ -21,7 +22,7 @@ def kinds() -> dict[str, Any]:
         Type hints by name; a name that tasks have with several kinds has all of them.
     """
     found: dict[str, Any] = {"data": str, "out": str, "base": str | None, "task": str | None}
-    tasks = [task.made_of for task in TASKS.values()]
+    tasks = [*(task.made_of for task in TASKS.values()), GenerateFramesSettings]
     for group in (Source, Plan, *tasks, *(each.made_of for each in READINGS.values())):
         hints = get_type_hints(group)
         for name in names(group):

@@ -41,7 +41,7 @@ class SeriesSettings:
 
     differences: bool = True
     stride: int = 1
-    input_dropout: float = 0.0
+    input_dropout: float = 0.2
     longest: int = 4096
 
     def __post_init__(self) -> None:
@@ -173,7 +173,7 @@ class SeriesReading(Reading):
         rows = len(lengths)
         size = max(8, min(128, 2 ** ((rows // 12).bit_length() - 1) if rows >= 12 else 8))
         epochs = max(6, min(200, round(_STEPS * size / rows)))
-        return Plan(epochs=epochs, batch_size=size, patience=max(5, epochs // 4))
+        return Plan(epochs=epochs, batch_size=size, patience=max(5, epochs))
 
     def shown(self, input: Any) -> str:
         """Give a series in few words."""

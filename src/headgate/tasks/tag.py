@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from headgate.data.columns import Cell, Table, shown
-from headgate.data.examples import Examples
+from headgate.data.examples import Examples, read_sequences
 from headgate.data.fields import LabelField, TextField
 from headgate.errors import DataError, StreamError
 from headgate.evaluation.comparison import beside, losses
@@ -87,9 +86,9 @@ class Tag:
         columns = (input, target)
         sentences = table.column(input)
         if target is None:
-            _refuse_empty(table, sentences, input)
+            read_sequences(table, input)  # which refuses an empty one
             return Examples(sentences, (), table, columns=columns)
-        words, tags = (_sequences(table, name) for name in (input, target))
+        words, tags = (read_sequences(table, name) for name in (input, target))
         for row, (one, other) in enumerate(zip(words, tags, strict=True)):
             if len(one) != len(other):
                 message = (
@@ -384,24 +383,3 @@ def _begun(
 
 def _spelt(sentences: Sequence[Sequence[str]], settings: TagSettings) -> list[str]:
     return [spell(word, settings.longest_word) for words in sentences for word in words]
-
-
-def _sequences(table: Table, name: str) -> list[tuple[str, ...]]:
-    """Take a column of sequences; a text is one, with blanks between its items."""
-    found = [_items(cell) for cell in table.column(name)]
-    _refuse_empty(table, found, name)
-    return found
-
-
-def _items(cell: Cell) -> tuple[str, ...]:
-    """Take the items of a text or of a sequence; a series of numbers has none."""
-    if isinstance(cell, Tensor):
-        return ()
-    return tuple(cell.split()) if isinstance(cell, str) else cell
-
-
-def _refuse_empty(table: Table, sequences: Sequence[Sequence[str]], name: str) -> None:
-    for row, items in enumerate(sequences):
-        if not items or not all(item.strip() for item in items):
-            message = "the sequence is empty, or an item of it is: fill it in, or take the row out"
-            raise table.error(message, row=row, column=name)

@@ -15,7 +15,7 @@ from torch import Tensor
 from headgate.data.column_lists import column_list
 from headgate.data.columns import Cell, Table
 from headgate.data.frames import Frames
-from headgate.data.images import PictureFile, fitted
+from headgate.data.images import PictureFile, fitted, place_of
 from headgate.data.media import pictures_of, resolve
 from headgate.errors import DataError
 from headgate.layers.checks import check_positive, check_probability
@@ -267,8 +267,8 @@ def _video(table: Table, row: int, cell: Cell, column: str) -> Video:
             return _laid_out(cell)
         except DataError as error:
             raise table.error(str(error), row=row, column=column) from None
-    place = str(table.error("", row=row, column=column)).rstrip(": ")
-    return VideoFolder.of(resolve(table, row, cell, column=column), place)
+    path = resolve(table, row, cell, column=column)
+    return VideoFolder.of(path, place_of(table, row, column))
 
 
 def _length(video: Video) -> int:
