@@ -7,6 +7,7 @@ import sys
 
 MEASURES = {
     "adding": "two marked numbers of 200 are added, by three cells; makes its own data",
+    "archive": "series of the UCR and UEA archives: DATA is the folder of .ts files",
     "captions": "photographs to sentences: DATA is the folder of captions.txt and images/",
     "chorales": "the next frame of chorales: DATA is the JSON file of pieces, with its parts",
     "digits": "handwritten digits row by row: DATA is the folder of the four idx files",

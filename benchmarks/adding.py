@@ -33,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "pool": "last",
     "dropout": 0.0,
     "differences": False,
+    "input_dropout": 0.0,
     "batch_size": 50,
     "learning_rate": 0.01,
     "validate_every": 60,

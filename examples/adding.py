@@ -19,7 +19,8 @@ data = Path(tempfile.mkdtemp()) / "adding.npz"
 np.savez(data, x=np.stack([numbers, marks], axis=2), y=(numbers * marks).sum(axis=1))
 
 # The answer is given after the last step, so a cell has to keep what it was shown at the first.
-how = {"bidirectional": False, "pool": "last", "differences": False, "dropout": 0.0}
+how = {"bidirectional": False, "pool": "last", "differences": False}
+how |= {"dropout": 0.0, "input_dropout": 0.0}
 for cell in ("rnn", "lstm", "gru"):
     model = hg.train(
         data, task="regress", input="x", target="y", cell=cell, hidden_size=32, epochs=15,

@@ -19,6 +19,7 @@ from headgate.data.text_stream import Document, DocumentRows
 from headgate.errors import DataError, ModelDirectoryError
 from headgate.models.inherit import inherit
 from headgate.tasks import Task, infer, keys, task_named
+from headgate.tasks.forecast_data import Series
 from headgate.tasks.protocol import check_settings
 from headgate.training import Console, History, Plan, Reporter, fit
 from headgate.training.tensorboard import tensorboard
@@ -103,7 +104,8 @@ class Trainer:
         twice = repeats(map(key_of, examples.inputs)) if len(examples) > 1 else 0
         again = f"; {twice} repeats of an input stay on one side" if twice else ""
         sizes = ", ".join(f"{name} {_size(part)}" for name, part in parts.items())
-        rows = "1 text" if len(examples) == 1 else f"{len(examples)} rows"
+        rows = "1 text" if _is_one_text(examples) else f"{len(examples)} rows"
+        rows = f"{len(examples)} series" if _are_spans(examples) else rows
         self.say(f"{rows}: {sizes}; seed {self.seed}{again}")
 
     def described(self) -> dict[str, tuple[Any, str]]:
@@ -293,8 +295,14 @@ def _most_held_out(examples: Examples) -> float:
 
 
 def _size(part: Examples) -> str:
-    """Count the rows; of one text its characters."""
+    """Count the rows; of one text its characters, of series that are cut by time their steps."""
+    if _are_spans(part):
+        return f"{sum(map(len, part.inputs)):,} steps"
     return f"{_characters(part):,} characters" if _is_one_text(part) else str(len(part))
+
+
+def _are_spans(part: Examples) -> bool:
+    return len(part) > 0 and isinstance(part.inputs[0], Series)
 
 
 def _characters(part: Examples) -> int:

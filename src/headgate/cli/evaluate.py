@@ -82,6 +82,8 @@ def _show(found: Any) -> None:
 
 def _rival(name: str, value: float | None, baselines: dict[str, dict[str, float]]) -> str:
     """Name the baseline that the figure beside a score is of."""
+    if value is None:
+        return ""
     return next((rival for rival, own in baselines.items() if own.get(name) == value), "")
 
 

@@ -71,11 +71,11 @@ def _answered(
 
     for table, column in tables:
         answers = _answers(loaded, table, column, target)
+        if answers and hasattr(answers[0], "rows"):  # several, one for each step to come
+            yield from (row for answer in answers for row in answer.rows())
+            continue
         for own, answer in zip(written(table), answers, strict=True):
-            if hasattr(answer, "rows"):  # several, such as one for each step to come
-                yield from answer.rows()
-            else:
-                yield own | _beside(own, answer.row())
+            yield own | _beside(own, answer.row())
 
 
 def _answers(loaded: Model, table: Table, column: str | None, target: str | None) -> list[Any]:
