@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 import headgate as hg
+from headgate.evaluation.scores import Score
 
 WAYS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
-SIDE, FEWEST, MOST = 24, 6, 12  # pixels of a side, frames of a clip
+SIDE, FEWEST, MOST = 32, 6, 12  # pixels of a side, frames of a clip
 
 
 def shape(generator: torch.Generator) -> Tensor:
@@ -36,14 +37,14 @@ def shape(generator: torch.Generator) -> Tensor:
 
 def clip(way: tuple[int, int], frames: int, generator: torch.Generator) -> Tensor:
     """Draw a clip: bytes, [T, H, W]."""
-    start = torch.randint(SIDE, (2,), generator=generator)
+    start = torch.randint(SIDE, (2,), generator=generator).tolist()
     speed = 1 + int(torch.randint(2, (), generator=generator))
     light = 90 + 120 * float(torch.rand((), generator=generator))
     drawn, moved = shape(generator), []
     for step in range(frames):
-        shift = [int(start[axis]) + way[axis] * speed * step for axis in (0, 1)]
+        shift = [start[axis] + way[axis] * speed * step for axis in (0, 1)]
         moved.append(drawn.roll(shift, (0, 1)))
-    noise = 20 * torch.randn(frames, SIDE, SIDE, generator=generator)
+    noise = 30 * torch.randn(frames, SIDE, SIDE, generator=generator)
     return (30 + light * torch.stack(moved) + noise).clamp(0, 255).byte()
 
 
@@ -98,7 +99,7 @@ def main(arguments: list[str]) -> None:
             else:
                 test = own["test"]["accuracy"]
                 found.append(test["value"])
-                print(f"{name}, seed {seed}: {test}", flush=True)
+                print(f"{name}, seed {seed}: {Score(**test)}", flush=True)
             print(f"{name}, seed {seed}: {found[-1]:.4f} in {seconds:.0f} s", flush=True)
         print(f"{name:<12} accuracy {mean(found):.4f}")
 

@@ -32,7 +32,7 @@ def write_waves(folder: Path, count: int = 40, *, gap: bool = False) -> Path:
 
 def train_waves(file: Path, target: str = "speed", **changed: Any) -> Model:
     """Train on waves; nothing is said."""
-    named = {"series": "name", "time": "step", "input": "x,잡음", "target": target}
+    named: dict[str, Any] = {"series": "name", "time": "step", "input": "x,잡음", "target": target}
     return train(file, **(named | SMALL | changed), say=lambda _: None)
 
 

@@ -146,7 +146,7 @@ def test_classes_of_sounds_are_learned_from_a_folder_and_saved(tmp_path: Path) -
 
 def test_a_file_of_answers_is_written_for_sounds(tmp_path: Path) -> None:
     folder, place = _tones(tmp_path / "tones", 8), tmp_path / "model"
-    train(folder, out=place, **SMALL | {"epochs": 30})
+    train(folder, out=place, **{**SMALL, "epochs": 30})
     assert command("predict", place, folder, "--out", tmp_path / "all.csv") == 0
     rows = read_table(tmp_path / "all.csv", columns=["path", "label", "prediction"])
     assert rows.column("path")[0] == "high/0.wav"

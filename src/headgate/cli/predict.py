@@ -107,7 +107,7 @@ def _refused(loaded: Model, cells: list[Cell]) -> int:
     return first
 
 
-def _beside(own: Row, answer: Mapping[str, Cell]) -> Row:
+def _beside(own: Row, answer: Mapping[str, Any]) -> Row:
     """Rename what the row already has: prediction becomes prediction_2."""
     found: Row = {}
     for name, value in answer.items():

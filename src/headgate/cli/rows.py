@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from headgate.data.column_lists import column_list, is_compound
-from headgate.data.columns import Cell, Table
+from headgate.data.columns import Table
 from headgate.data.encodings import decode
 from headgate.data.examples import is_empty
 from headgate.data.pieces import is_pieces, read_pieces
@@ -26,7 +26,7 @@ from headgate.errors import DataError
 AT_ONCE = 1024
 _STDIN = "standard input"
 
-Row = dict[str, Cell]
+Row = dict[str, str | tuple[str, ...]]
 Rows = Iterable[Row]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from headgate.data.columns import Table
 from headgate.data.examples import Examples
 from headgate.data.series import Gathered, constants_of, is_series
@@ -20,7 +22,7 @@ from headgate.tasks.tag import Tag
 from headgate.tasks.transcribe import Transcribe
 from headgate.tasks.translate import Translate
 
-TASKS: dict[str, type[Task]] = {
+TASKS: dict[str, Any] = {
     task.name: task
     for task in (Classify, Regress, Tag, Generate, Translate, Chat, Transcribe, Caption, Forecast)
 }
@@ -66,7 +68,8 @@ def infer(table: Table, input: str | None, target: str | None) -> tuple[str, str
             path=table.path,
         )
     if target is None:
-        return "generate", "a running text to go on with"
+        music = len(table) > 0 and isinstance(table.column(input)[0], Tensor)
+        return "generate", "pieces to go on with" if music else "a running text to go on with"
     targets = constants_of(table, target) if isinstance(table, Gathered) else table.column(target)
     if all(isinstance(cell, tuple) for cell in targets):
         return "tag", "every target is a sequence"

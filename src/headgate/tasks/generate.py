@@ -128,9 +128,7 @@ class Generate:
         return divide_rows(examples, examples.inputs, shares=shares, seed=seed)
 
     @classmethod
-    def learn(
-        cls, train: Examples, settings: dict[str, Any], base: Any = None
-    ) -> Generate | GenerateFrames:
+    def learn(cls, train: Examples, settings: dict[str, Any], base: Any = None) -> Any:
         """Learn the vocabulary and build the network."""
         if isinstance(train.inputs[0], Tensor):
             return GenerateFrames.learn(train, settings, base)
@@ -157,7 +155,7 @@ class Generate:
         return cls(chosen, field, rows=base.rows, counts=counts, places=places)
 
     @classmethod
-    def restore(cls, settings: dict[str, Any], files: dict[str, str]) -> Generate | GenerateFrames:
+    def restore(cls, settings: dict[str, Any], files: dict[str, str]) -> Any:
         """Rebuild a saved task, with weights still to load."""
         kept = dict(settings)
         if kept.pop("kind", None) == FRAMES:

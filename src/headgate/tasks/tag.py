@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from headgate.data.columns import Cell, Table, shown
+from headgate.data.columns import Table, shown
 from headgate.data.examples import Examples, read_sequences
 from headgate.data.fields import LabelField, TextField
 from headgate.errors import DataError, StreamError
@@ -43,6 +43,8 @@ _LETTERS = 5000  # at most, which is enough for any script
 _PASSES = 4500  # over a corpus of one token; over 200,000 tokens 10
 _LISTED = 5  # tags that a message names
 _FIXED = ("characters", "crf", "scheme")  # besides the sizes, what saved weights are of
+
+Words = str | tuple[str, ...]  # a text, or its words
 
 
 class Tag:
@@ -288,7 +290,7 @@ class Tag:
         """Take what is asked of the model, one a row."""
         return table.column(input)
 
-    def predict(self, inputs: Sequence[Cell]) -> list[Tagging]:
+    def predict(self, inputs: Sequence[Words]) -> list[Tagging]:
         """Tag texts, which are split as ``split_words`` does, or sentences given as words."""
         sentences = [_words(each) for each in inputs]
         tagged = zip(sentences, self.tags(sentences), strict=True)
@@ -338,7 +340,7 @@ class Tag:
         return found
 
     @torch.inference_mode()
-    def inspect(self, text: Cell) -> Inspection:
+    def inspect(self, text: Words) -> Inspection:
         """Show the gates of the layers that read a sentence."""
         self.network.eval()
         words = _words(text)[: self.settings.longest]
@@ -367,7 +369,7 @@ class Tag:
             raise examples.error(message, 0, of="target")
 
 
-def _words(cell: str | tuple[str, ...]) -> list[str]:
+def _words(cell: Words) -> list[str]:
     """Give the words of a sentence, or of a text; a text of blanks alone is one."""
     return (split_words(cell) or [cell]) if isinstance(cell, str) else list(cell)
 
