@@ -39,7 +39,5 @@ print("what the right picture is worth in nats:", model.metrics["test"]["right_p
 picture = folder / "3.png"
 print(f"said: {model.predict([str(picture)])[0]}")
 attention = model.task.inspect(str(picture)).attention
-word = attention.target.index("square")
-row, column = attention.source[int(attention.weights[word].argmax())].split(",")
-print(f"the square was looked at in row {row}, column {column} of the places")
+print(f"each of {len(attention.target)} words looked at {len(attention.source)} places: looks.svg")
 (folder / "looks.svg").write_text(model.task.figure(str(picture)), encoding="utf-8")

@@ -15,12 +15,12 @@ chance = numpy.random.default_rng(0)
 
 def clip(way: str) -> numpy.ndarray:
     """Draw a square on noise that moves two pixels a frame, round the edges."""
-    top, left = chance.integers(0, 24, 2)
-    frames = chance.integers(0, 120, (6, 24, 24), dtype=numpy.uint8)
-    step = {"left": -2, "right": 2}[way]
+    top, left = chance.integers(0, 12, 2)
+    frames = chance.integers(0, 60, (6, 16, 16), dtype=numpy.uint8)
+    step = {"left": -1, "right": 1}[way]
     for time, frame in enumerate(frames):
-        rows, columns = ((start + numpy.arange(5)) % 24 for start in (top, left + step * time))
-        frame[numpy.ix_(rows, columns)] = 220
+        columns = (left + step * 2 * time + numpy.arange(4)) % 16
+        frame[top : top + 4, columns] = 220
     return frames
 
 

@@ -228,4 +228,4 @@ def test_a_list_that_a_classifier_cannot_read_is_named(
     lines = [{"review": "a warm film"}, {"review": ["a", "film"]}, {"review": "dull"}]
     data.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     assert command("predict", model, data) == 2
-    assert f"{data}, row 2, column 'review': text was wanted" in capsys.readouterr().err
+    assert f"{data}, row 2, column 'review': a text was wanted" in capsys.readouterr().err

@@ -128,8 +128,8 @@ def test_a_model_goes_on_with_new_words_and_labels(tmp_path: Path) -> None:
     one: Any = first.task
     two: Any = second.task
     assert two.labels.classes == (*one.labels.classes, "grand")
-    assert two.text.encode("warm") == one.text.encode("warm")
-    assert len(two.text) > len(one.text)
+    assert two.reading.text.encode("warm") == one.reading.text.encode("warm")
+    assert len(two.reading.text) > len(one.reading.text)
     assert two.settings.hidden_size == one.settings.hidden_size
     assert any(line.startswith("embedding.table.weight has grown: (") for line in said)
     assert json.dumps(second.config)

@@ -26,7 +26,7 @@ from headgate.data.numerals import (
 
 __all__ = ["Gathered", "constants_of", "gather", "is_series", "series_of"]
 
-Series = Float[Tensor, "T F"]
+Series = Float[Tensor, "T M"]
 _CHANNELS = 2  # dimensions of a cell that is a series: steps, channels
 
 

@@ -210,7 +210,7 @@ class _Rows:
             )
         return label
 
-    def _series(self, channels: list[list[str]], row: int) -> Float[Tensor, "T F"]:
+    def _series(self, channels: list[list[str]], row: int) -> Float[Tensor, "T M"]:
         steps = self._steps(channels, row)
         texts = [text for channel in channels for text in channel]
         found = read_numbers(texts)

@@ -33,8 +33,8 @@ def regression_scores(predictions: Numbers, targets: Numbers) -> dict[str, Score
 
     Example:
         >>> found = regression_scores(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
-        >>> found["mse"].value, found["mae"].value, found["r2"].value
-        (2.0, 1.0, 0.1111111111111111)
+        >>> found["mse"].value, found["mae"].value, round(found["r2"].value, 4)
+        (2.0, 1.0, 0.1111)
     """
     if predictions.shape != targets.shape or targets.ndim != 1:
         raise ShapeError(

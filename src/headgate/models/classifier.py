@@ -48,7 +48,7 @@ class Classifier(nn.Module):
         return self.embedding, self.recurrent, self.pool, self.head
 
     def forward(
-        self, x: Shaped[Tensor, "B T ..."], lengths: Int[Tensor, "B"]
+        self, x: Shaped[Tensor, "B T *rows"], lengths: Int[Tensor, "B"]
     ) -> Float[Tensor, "B V"]:
         """Score the classes of every text.
 
