@@ -22,7 +22,7 @@ from headgate.tasks.tag import Tag
 from headgate.tasks.transcribe import Transcribe
 from headgate.tasks.translate import Translate
 
-TASKS: dict[str, Any] = {
+TASKS: dict[str, type[Task]] = {
     task.name: task
     for task in (Classify, Regress, Tag, Generate, Translate, Chat, Transcribe, Caption, Forecast)
 }

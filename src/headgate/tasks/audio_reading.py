@@ -26,7 +26,7 @@ from headgate.layers.checks import check_positive, check_probability
 from headgate.models.embedding import FrameEmbedding
 from headgate.streaming import Stream
 from headgate.tasks.frame_stream import FrameStream
-from headgate.tasks.reading import Reading
+from headgate.tasks.reading import Reading, limits_for
 from headgate.training import Plan
 
 _RESAMPLED = 32  # steps of the features by which sounds are compared
@@ -182,12 +182,7 @@ class AudioReading(Reading):
 
     def limits(self, lengths: Sequence[int]) -> Plan:
         """Give some thousand steps, in 6 to 100 passes."""
-        rows = len(lengths)
-        size = 32
-        while size > 8 and rows < 12 * size:
-            size //= 2
-        epochs = max(6, min(100, round(_STEPS * size / rows)))
-        return Plan(epochs=epochs, batch_size=size, patience=max(5, epochs // 4))
+        return limits_for(len(lengths), steps=_STEPS, passes=(6, 100), most=32)
 
     def stream(self, stream: Stream, answers: Callable[[Tensor], list[Any]]) -> FrameStream:
         """Keep a network running over steps as ``encode`` gives them."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from headgate.errors import DataError, ShapeError, StreamError
+from headgate.errors import DataError, ShapeError
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import RowStream
 
@@ -85,39 +85,8 @@ class FrameStream(RowStream):
             raise DataError(f"numbers with spaces between were wanted: {line!r:.80}") from None
         yield "\t".join([*self.step(numbers).row().values()][:2])
 
-    def fork(self) -> FrameStream:
-        """Give a stream that goes on from here by itself.
-
-        Returns:
-            The other stream.
-        """
-        return FrameStream(self.stream.fork(), self._encode, self._answers)
-
-    @staticmethod
-    def join(streams: Sequence[FrameStream]) -> FrameStream:
-        """Make one batch of several streams, which go on by themselves.
-
-        Args:
-            streams: streams of one model.
-
-        Returns:
-            A stream of all their rows.
-
-        Raises:
-            StreamError: there is none, or they are of several models.
-        """
-        if not streams:
-            raise StreamError("at least one stream is joined, but none came")
-        joined = Stream.join([each.stream for each in streams])
-        return FrameStream(joined, streams[0]._encode, streams[0]._answers)
-
-    def split(self) -> list[FrameStream]:
-        """Give each row as a stream of its own.
-
-        Returns:
-            The streams, in the order of the rows.
-        """
-        return [FrameStream(each, self._encode, self._answers) for each in self.stream.split()]
+    def _over(self, stream: Stream) -> FrameStream:
+        return FrameStream(stream, self._encode, self._answers)
 
     def _read(self, steps: Any) -> Tensor:
         rows = [each.tolist() if isinstance(each, Tensor) else each for each in steps]

@@ -181,36 +181,8 @@ class PieceStream(RowStream):
             parts[row].reset()
         self.stream = self.join(parts).stream
 
-    def fork(self) -> PieceStream:
-        """Give a stream that goes on from here by itself.
-
-        Returns:
-            The other stream.
-        """
-        return PieceStream(self.stream.fork())
-
-    @staticmethod
-    def join(streams: Sequence[PieceStream]) -> PieceStream:
-        """Make one batch of several streams, which go on by themselves.
-
-        Args:
-            streams: streams of one model.
-
-        Returns:
-            A stream of all their rows.
-
-        Raises:
-            StreamError: there is none, or they are of several models.
-        """
-        return PieceStream(Stream.join([each.stream for each in streams]))
-
-    def split(self) -> list[PieceStream]:
-        """Give each row as a stream of its own.
-
-        Returns:
-            The streams, in the order of the rows.
-        """
-        return [PieceStream(each) for each in self.stream.split()]
+    def _over(self, stream: Stream) -> PieceStream:
+        return PieceStream(stream)
 
     def _row(self, frames: Any) -> Tensor:
         if len(frames) != self.rows:

@@ -20,7 +20,7 @@ from headgate.errors import DataError
 from headgate.layers.checks import check_positive
 from headgate.models.embedding import FrameEmbedding
 from headgate.tasks.pixels import Pixels, kept
-from headgate.tasks.reading import Reading
+from headgate.tasks.reading import Reading, limits_for
 from headgate.training import Plan
 
 _MOST = 64  # pixels of a side that nobody named
@@ -129,26 +129,11 @@ class ImageReading(Reading):
 
     def limits(self, lengths: Sequence[int]) -> Plan:
         """Give some thousand steps, in 4 to 60 passes."""
-        return picture_limits(len(lengths), steps=_STEPS)
+        return limits_for(len(lengths), steps=_STEPS, passes=(4, 60))
 
     def shown(self, input: Any) -> str:
         """Give the name of a picture."""
         return as_picture(input).path.name
-
-
-def picture_limits(rows: int, *, steps: int) -> Plan:
-    """Give sound limits of a training on pictures or videos.
-
-    Args:
-        rows: of the training part.
-        steps: that are wanted, about.
-
-    Returns:
-        The limits.
-    """
-    size = max(8, min(128, 2 ** max(0, (rows // 12).bit_length() - 1)))
-    epochs = max(4, min(60, round(steps * size / rows)))
-    return Plan(epochs=epochs, batch_size=size, patience=max(5, epochs // 4))
 
 
 def names_files(table: Table, input: str, kind: str) -> bool:

@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TypeVar
 
+from headgate.errors import StreamError
 from headgate.streaming import Stream
 
 Self = TypeVar("Self", bound="KeptStream")
+Rows = TypeVar("Rows", bound="RowStream")
 
 
 class KeptStream(ABC):
@@ -59,6 +61,46 @@ class RowStream(KeptStream):
     def position(self) -> int | list[int]:
         """The tokens read since the beginning; of each row where there are rows."""
         return self.stream.position
+
+    @abstractmethod
+    def _over(self: Rows, stream: Stream) -> Rows:
+        """Give the same model over another state."""
+
+    def fork(self: Rows) -> Rows:
+        """Give a stream that goes on from here by itself.
+
+        Returns:
+            The other stream.
+        """
+        return self._over(self.stream.fork())
+
+    @staticmethod
+    def join(streams: Sequence[Rows]) -> Rows:
+        """Make one batch of several streams, which go on by themselves.
+
+        Args:
+            streams: streams of one model.
+
+        Returns:
+            A stream of all their rows.
+
+        Raises:
+            StreamError: there is none, or they are of several models.
+        """
+        if not streams:
+            raise StreamError("at least one stream is joined, but none came")
+        kinds = sorted({type(each).__name__ for each in streams})
+        if len(kinds) > 1:
+            raise StreamError(f"streams of one model are joined, but {' and '.join(kinds)} came")
+        return streams[0]._over(Stream.join([each.stream for each in streams]))
+
+    def split(self: Rows) -> list[Rows]:
+        """Give each row as a stream of its own.
+
+        Returns:
+            The streams, in the order of the rows.
+        """
+        return [self._over(each) for each in self.stream.split()]
 
     def reset(self, rows: Sequence[int] | None = None) -> None:
         """Begin anew.

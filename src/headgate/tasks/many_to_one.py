@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -52,7 +53,7 @@ class ManyToOneSettings:
     program: str | None = None
 
 
-class ManyToOne:
+class ManyToOne(ABC):
     """A network over the steps of an input, and what it reads.
 
     Args:
@@ -161,9 +162,9 @@ class ManyToOne:
         stream = Stream(*parts, rows=rows, rewind=rewind, quantize=quantize)
         return self.reading.stream(stream, self.answers)
 
+    @abstractmethod
     def answers(self, out: Tensor) -> list[Any]:
         """Turn what the network gives to answers, [B, V] to B of them."""
-        raise NotImplementedError
 
     def questions(self, table: Table, input: str, target: str | None) -> Sequence[Any]:
         """Take what is asked of the model, one a row."""

@@ -57,17 +57,23 @@ class Prediction(Protocol):
 class TaskStream(Protocol):
     """A model kept running; what a step takes and gives depends on the task."""
 
-    state: bytes
+    @property
+    def state(self) -> bytes:
+        """The state, which may be set to one of before."""
+        ...
 
-    def step(self, token: Any) -> Any:
+    @state.setter
+    def state(self, data: bytes, /) -> None: ...
+
+    def step(self, token: Any, /) -> Any:
         """Take one step."""
         ...
 
-    def steps(self, chunk: Any) -> list[Any]:
+    def steps(self, chunk: Any, /) -> list[Any]:
         """Take several steps."""
         ...
 
-    def answer(self, line: str) -> Iterator[str]:
+    def answer(self, line: str, /) -> Iterator[str]:
         """Answer a line of input, in pieces."""
         ...
 

@@ -18,6 +18,8 @@ from headgate.streaming import Stream
 from headgate.tasks.kept_stream import KeptStream
 from headgate.training import Plan
 
+_SMALLEST, _BATCHES = 8, 12  # rows of a batch; batches of a pass, at least
+
 
 class Reading(ABC):
     """A kind of input with what was learned of it, which a model directory keeps.
@@ -101,6 +103,29 @@ class Reading(ABC):
     def stream(self, stream: Stream, answers: Callable[[Tensor], list[Any]]) -> KeptStream:
         """Keep a network running over steps, with an answer after each."""
         raise StreamError(f"{self.summary} is read from its file, whole, and not step by step")
+
+
+def limits_for(rows: int, *, steps: int, passes: tuple[int, int], most: int = 128) -> Plan:
+    """Give sound limits of a training: about so many steps, in batches that grow with the rows.
+
+    Args:
+        rows: of the training part.
+        steps: that are wanted.
+        passes: over the rows, at least and at most.
+        most: rows of a batch.
+
+    Returns:
+        The limits.
+
+    Example:
+        >>> found = limits_for(60, steps=1600, passes=(6, 200))
+        >>> found.batch_size, found.epochs
+        (8, 200)
+    """
+    size = max(_SMALLEST, min(most, 2 ** max(0, (rows // _BATCHES).bit_length() - 1)))
+    least, longest = passes
+    epochs = max(least, min(longest, round(steps * size / rows)))
+    return Plan(epochs=epochs, batch_size=size, patience=max(Plan.patience, epochs // 4))
 
 
 @cache

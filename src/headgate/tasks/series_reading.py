@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -19,7 +19,7 @@ from headgate.layers.checks import check_positive, check_probability
 from headgate.models.embedding import FrameEmbedding
 from headgate.streaming import Stream
 from headgate.tasks.frame_stream import FrameStream
-from headgate.tasks.reading import Reading
+from headgate.tasks.reading import Reading, limits_for
 from headgate.training import Plan
 
 _RESAMPLED = 64  # steps of the features by which series are compared
@@ -169,11 +169,9 @@ class SeriesReading(Reading):
         return torch.stack(found)
 
     def limits(self, lengths: Sequence[int]) -> Plan:
-        """Give some thousand steps, in 6 to 200 passes."""
-        rows = len(lengths)
-        size = max(8, min(128, 2 ** ((rows // 12).bit_length() - 1) if rows >= 12 else 8))
-        epochs = max(6, min(200, round(_STEPS * size / rows)))
-        return Plan(epochs=epochs, batch_size=size, patience=max(5, epochs))
+        """Give some thousand steps, in 6 to 200 passes; few rows can judge no earlier end."""
+        found = limits_for(len(lengths), steps=_STEPS, passes=(6, 200))
+        return replace(found, patience=found.epochs)
 
     def shown(self, input: Any) -> str:
         """Give a series in few words."""

@@ -104,13 +104,8 @@ class TagStream(RowStream):
         best: list[int] = scores.reshape(-1, len(self.tags)).argmax(1).tolist()
         return [self.tags[number] for number in best]
 
-    def fork(self) -> TagStream:
-        """Give a stream that goes on from here by itself.
-
-        Returns:
-            The other stream.
-        """
-        return TagStream(self.stream.fork(), self.network, self.reader, self.tags)
+    def _over(self, stream: Stream) -> TagStream:
+        return TagStream(stream, self.network, self.reader, self.tags)
 
 
 def _is_word(word: object) -> bool:

@@ -192,40 +192,5 @@ class TextStream(TokenStream[ExpectedToken]):
         elif not row.left:
             self.stream.step(text.start)  # too long a line ends here
 
-    def fork(self) -> TextStream:
-        """Give a stream that goes on from here by itself.
-
-        Returns:
-            The other stream.
-        """
-        return TextStream(self.stream.fork(), self.network, self.running)
-
-    @staticmethod
-    def join(streams: Sequence[TokenStream[ExpectedToken]]) -> TextStream:
-        """Make one batch of several streams, which go on by themselves.
-
-        Args:
-            streams: streams of one model.
-
-        Returns:
-            A stream of all their rows.
-
-        Raises:
-            StreamError: there is none, or they are of several models.
-        """
-        joined = TokenStream.join(streams).stream
-        first = streams[0]
-        if not isinstance(first, TextStream):
-            raise StreamError("streams of one language model are joined, but another came")
-        return TextStream(joined, first.network, first.running)
-
-    def split(self) -> list[TokenStream[ExpectedToken]]:
-        """Give each row as a stream of its own.
-
-        Returns:
-            The streams, in the order of the rows.
-        """
-        return [TextStream(each, self.network, self.running) for each in self.stream.split()]
-
-    def __repr__(self) -> str:
-        return f"<TextStream at {self.position}, rows={self.rows}>"
+    def _over(self, stream: Stream) -> TextStream:
+        return TextStream(stream, self.network, self.running)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from headgate.data.fields import TextField
-from headgate.errors import DataError, StreamError
+from headgate.errors import DataError
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import RowStream
 
@@ -134,36 +134,5 @@ class TokenStream(RowStream, Generic[Answer]):
     def _said(self, out: Tensor) -> list[Answer]:
         return self._answers(out)
 
-    def fork(self) -> TokenStream[Answer]:
-        """Give a stream that goes on from here by itself.
-
-        Returns:
-            The other stream.
-        """
-        return TokenStream(self.stream.fork(), self.text, self._answers)
-
-    @staticmethod
-    def join(streams: Sequence[TokenStream[Answer]]) -> TokenStream[Answer]:
-        """Make one batch of several streams, which go on by themselves.
-
-        Args:
-            streams: streams of one model.
-
-        Returns:
-            A stream of all their rows.
-
-        Raises:
-            StreamError: there is none, or they are of several models.
-        """
-        if not streams:
-            raise StreamError("at least one stream is joined, but none came")
-        joined = Stream.join([each.stream for each in streams])
-        return TokenStream(joined, streams[0].text, streams[0]._answers)
-
-    def split(self) -> list[TokenStream[Answer]]:
-        """Give each row as a stream of its own.
-
-        Returns:
-            The streams, in the order of the rows.
-        """
-        return [TokenStream(each, self.text, self._answers) for each in self.stream.split()]
+    def _over(self, stream: Stream) -> TokenStream[Answer]:
+        return TokenStream(stream, self.text, self._answers)

@@ -27,12 +27,12 @@ from headgate.models.transcriber import Transcriber
 from headgate.streaming import Stream
 from headgate.tasks import cells
 from headgate.tasks.audio_reading import AudioReading
+from headgate.tasks.pair_answers import Answer
 from headgate.tasks.protocol import Evaluation, build_settings, divide_rows, fine_tuned
 from headgate.tasks.reading import joined
 from headgate.tasks.transcribe_learner import TranscribeLearner
 from headgate.tasks.transcribe_settings import TranscribeSettings
 from headgate.tasks.transcribe_stream import TranscribeStream
-from headgate.tasks.transcription import Transcription
 from headgate.training import Plan
 
 _EVALUATED_AT_ONCE = 64
@@ -199,13 +199,13 @@ class Transcribe:
         """Take what is asked of the model, one a row."""
         return AudioReading.read(table, input)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Transcription]:
+    def predict(self, inputs: Sequence[Any]) -> list[Answer]:
         """Transcribe files."""
         return [best[0] for best in self.search(inputs)]
 
     def search(
         self, inputs: Sequence[Any], *, beam_width: int | None = None, n_best: int = 1
-    ) -> list[list[Transcription]]:
+    ) -> list[list[Answer]]:
         """Transcribe files by a beam search.
 
         Args:
@@ -221,7 +221,7 @@ class Transcribe:
         rows = self.reading.encode_rows(inputs)
         found = self._labellings(self.network, rows, width=width, n_best=n_best)
         return [
-            [Transcription(self._written(each), each.log_probability) for each in several]
+            [Answer(self._written(each), each.log_probability, True) for each in several]
             for several in found
         ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,11 +13,12 @@ from headgate.data.fields import TextField
 from headgate.errors import StreamError
 from headgate.streaming import Stream
 from headgate.tasks.audio_reading import AudioReading
+from headgate.tasks.kept_stream import KeptStream
 
 _LAST = struct.Struct("<q")
 
 
-class TranscribeStream:
+class TranscribeStream(KeptStream):
     """A transcriber of one direction that reads steps and says each label when it is sure.
 
     It equals the likeliest path over the whole sound (``beam_width=1``), and looks at no later
@@ -133,15 +133,6 @@ class TranscribeStream:
         )
         other._last, other._before = self._last, self._before.copy()
         return other
-
-    def __copy__(self) -> TranscribeStream:
-        return self.fork()
-
-    def __enter__(self) -> TranscribeStream:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        """Nothing is open: the memory goes with the stream."""
 
     def __repr__(self) -> str:
         return f"<TranscribeStream at {self.position}>"

@@ -20,9 +20,9 @@ from headgate.data.media import pictures_of, resolve
 from headgate.errors import DataError
 from headgate.layers.checks import check_positive, check_probability
 from headgate.layers.convolution import FrameEncoder
-from headgate.tasks.image_reading import names_files, picture_limits
+from headgate.tasks.image_reading import names_files
 from headgate.tasks.pixels import Pixels, kept
-from headgate.tasks.reading import Reading
+from headgate.tasks.reading import Reading, limits_for
 from headgate.training import Plan
 
 _MOST = 64  # pixels of a side that nobody named
@@ -204,7 +204,7 @@ class VideoReading(Reading):
 
     def limits(self, lengths: Sequence[int]) -> Plan:
         """Give some hundred steps, in 4 to 60 passes."""
-        return picture_limits(len(lengths), steps=_STEPS)
+        return limits_for(len(lengths), steps=_STEPS, passes=(4, 60))
 
     def shown(self, input: Any) -> str:
         """Give the name of a video."""

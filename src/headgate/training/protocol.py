@@ -33,18 +33,22 @@ class Learner(Protocol):
     from generators of its own elsewhere.
     """
 
-    network: nn.Module
     carried: tuple[Tensor, ...]
 
-    def batches(self, epoch: int) -> Sequence[Any]:
+    @property
+    def network(self) -> nn.Module:
+        """The network that learns."""
+        ...
+
+    def batches(self, epoch: int, /) -> Sequence[Any]:
         """Begin an epoch: give its batches, the same for the same number."""
         ...
 
-    def loss(self, batch: Any) -> Tensor:
+    def loss(self, batch: Any, /) -> Tensor:
         """Give the loss of a batch, a scalar with a gradient."""
         ...
 
-    def validate(self, network: nn.Module) -> Validation:
+    def validate(self, network: nn.Module, /) -> Validation:
         """Judge a network, in evaluation mode and without gradients."""
         ...
 
