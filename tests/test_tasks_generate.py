@@ -274,12 +274,17 @@ def test_the_gates_are_shown_with_the_surprise_of_each_token() -> None:
     seen, task = model.inspect("warm"), model.task
     assert seen.tokens == ("w", "a", "r", "m")
     assert seen.trace["forget"].shape == (2, 4, 16)
-    assert seen.trace["surprise"].shape == (2, 4, 1)
+    assert seen.surprise is not None
     ids = torch.tensor([[task.text.start, *task.text.prompt("warm")]])
     with torch.inference_mode():
         expected = task.network(ids)[0][:-1, 0].log_softmax(-1)
     bits = -expected.gather(1, ids[0, 1:, None])[:, 0] / torch.log(torch.tensor(2.0))
-    assert_equal(seen.trace["surprise"][1, :, 0], bits, "output")
+    assert_equal(seen.surprise, bits, "output")
+    with torch.inference_mode():
+        after = task.network(ids)[0][1:, 0].log_softmax(-1)
+    assert_equal(seen.answer, after, "output")
+    assert seen.outcome.targets is not None
+    assert seen.outcome.targets.tolist() == [*ids[0, 2:].tolist(), int(after[-1].argmax())]
 
 
 def train_generator_of_two_layers() -> Any:

@@ -146,6 +146,24 @@ class AttentiveDecoder(nn.Module):
         context, weights = self.attention.attend(d, memory.keys)
         return self._combined(context, d), weights
 
+    def put_together(
+        self, outputs: Float[Tensor, "L B N"], x: Float[Tensor, "L B M"], memory: Memory
+    ) -> Float[Tensor, "B L E"]:
+        """Make of what the decoder's layers gave what the output layer takes.
+
+        Args:
+            outputs: of each step, [L, B, N].
+            x: what the layers read, [L, B, M]; in Bahdanau's order it has the context.
+            memory: what ``encode`` left.
+
+        Returns:
+            What the output layer takes, [B, L, E].
+        """
+        d = outputs.transpose(0, 1)
+        if self.order != "bahdanau":
+            return self.look(d, memory)[0]
+        return self._combined(x[..., self.target.output_size :].transpose(0, 1), d)
+
     def _combined(self, context: Tensor | None, d: Tensor) -> Tensor:
         both = d if context is None else torch.cat([context, d], -1)
         return self.dropout(torch.tanh(self.combine(both)))

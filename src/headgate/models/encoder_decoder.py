@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from headgate.errors import ShapeError
@@ -69,11 +69,29 @@ class EncoderDecoder(AttentiveDecoder):
             What the decoder needs.
         """
         outputs, last = self.encoder(self.source(ids), lengths=lengths)[:2]
-        finals = (last,) if isinstance(last, Tensor) else last
-        pairs = zip(self.bridge, finals, strict=True)
-        states = tuple(_bridge(*pair) for pair in pairs)
         mask = torch.arange(ids.shape[1], device=ids.device) < lengths.to(ids.device)[:, None]
-        return self.remembered(states, outputs.transpose(0, 1), mask)
+        return self.after_reading(outputs, (last,) if isinstance(last, Tensor) else last, mask)
+
+    def after_reading(
+        self,
+        outputs: Float[Tensor, "S B E"],
+        last: tuple[Tensor, ...],
+        mask: Bool[Tensor, "B S"],
+    ) -> Memory:
+        """Make the memory of what the encoder's layers gave.
+
+        Args:
+            outputs: of each step, [S, B, E].
+            last: their states after each row's last step, each [D, B, N].
+            mask: where the source has a token, [B, S].
+
+        Returns:
+            What the decoder needs.
+        """
+        pairs = zip(self.bridge, last, strict=True)
+        return self.remembered(
+            tuple(_bridge(*pair) for pair in pairs), outputs.transpose(0, 1), mask
+        )
 
 
 def _bridge(linear: nn.Module, last: Tensor) -> Tensor:

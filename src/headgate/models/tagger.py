@@ -14,6 +14,7 @@ from headgate.layers import CRF, Linear, Recurrent
 from headgate.models.embedding import TokenEmbedding
 
 READERS = ("convolution", "recurrent")
+_LEAST = 1e-30  # a probability that has a logarithm
 _WIDTH = 3  # letters that a convolution sees at once
 
 
@@ -169,6 +170,19 @@ class Tagger(nn.Module):
             tags.device
         )
         return functional.cross_entropy(scores[real], tags.T[real])
+
+    def log_probabilities(self, scores: Float[Tensor, "T B L"]) -> Float[Tensor, "T B L"]:
+        """Give the log-probability of each tag of each word, whatever the other words' tags are.
+
+        Args:
+            scores: what ``forward`` gives, of sentences of T words.
+
+        Returns:
+            Log-probabilities, [T, B, L]; of a tag that cannot be, a very small one.
+        """
+        if self.crf is None:
+            return scores.log_softmax(2)
+        return self.crf.marginals(scores).clamp_min(_LEAST).log()
 
     def decode(self, scores: Float[Tensor, "T B L"], lengths: Int[Tensor, "B"]) -> list[list[int]]:
         """Choose tags.

@@ -15,7 +15,6 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples, key_of, read_column
 from headgate.data.fields import TextField
 from headgate.errors import DataError, StreamError
-from headgate.inspection.attention import attention_map
 from headgate.inspection.picture_attention import as_overlays
 from headgate.inspection.trace import Inspection
 from headgate.layers.convolution import PlaceEncoder
@@ -33,6 +32,7 @@ from headgate.tasks.caption_sight import (
     read_sources,
     restore_sight,
 )
+from headgate.tasks.decoder_inspection import Written, inspect_decoder
 from headgate.tasks.image_reading import as_picture
 from headgate.tasks.pair_answers import Answer
 from headgate.tasks.pair_fields import Kept
@@ -247,15 +247,15 @@ class Caption:
         """Refuse: a picture is seen whole."""
         raise StreamError("a captioner sees a picture whole, so it has no stream: predict captions")
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: Any) -> Inspection:
-        """Show the decoder's gates at each word, and the places that each word looked at.
+        """Show the decoder at each word, and the places that each word looked at.
 
         Args:
             text: the path of a picture, or features of places.
 
         Returns:
-            The words as the decoder reads them; in Luong's order the gates; the attention.
+            The inspection of the decoder; the steps are the words that it reads.
         """
         network = self.network.eval()
         memory = self._seen(network, [row := self.sight.rows([text])[0]])
@@ -263,18 +263,9 @@ class Caption:
             network, 1, length=self.kept.length, shortest=self.settings.min_length, unknown=False
         )
         best = searched(network, memory, limits, self.settings.search())[0][0]
-        given = torch.tensor([[TextField.bos, *best.tokens]], device=limits.device)
-        words = tuple(self.field.tokens(best.tokens))
-        trace: dict[str, Tensor] = {}
-        if network.order == "luong":
-            found = network.decoder(network.target(given), memory.states, trace=True)[2]
-            trace = {name: value[:, :, 0].cpu() for name, value in found.items()}
-        weights = network.decode(given, memory)[2]
-        attention = None
-        if weights is not None:
-            names = self.sight.names(len(row))
-            attention = attention_map(weights[0], source=names, target=(*words, "⏎"))
-        return Inspection(("⏵", *words), trace, attention)
+        written = Written(network, self.field, best.tokens)
+        seen = written.attention(memory, self.sight.names(len(row)))
+        return inspect_decoder(written, memory, seen)
 
     def figure(self, input: Any) -> str:
         """Draw a picture once for each word of its caption, bright where the word looked.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -19,6 +19,7 @@ from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.neighbours import nearest
 from headgate.evaluation.ranking import average_precision, best_threshold
 from headgate.evaluation.scores import Score
+from headgate.inspection.trace import LOG_PROBABILITIES, Outcome
 from headgate.tasks.classification import LISTED, Classification
 from headgate.tasks.classify_settings import ClassifySettings
 from headgate.tasks.many_to_one import ManyToOne, ManyToOneLearner
@@ -151,6 +152,16 @@ class Classify(ManyToOne):
                 self.decide(probabilities).tolist(), probabilities.tolist(), strict=True
             )
         ]
+
+    def outcome(self, told: Callable[..., Tensor], out: Tensor) -> Outcome:
+        """Give the probability of each class, and the class that was decided for."""
+        decided = self.decide(out.softmax(-1))
+
+        def classes(*given: Any) -> Tensor:
+            return told(*given).log_softmax(-1)
+
+        names = tuple(self.labels.classes)
+        return Outcome(classes, LOG_PROBABILITIES, ("class",), names, targets=decided)
 
     def check(self, examples: Examples) -> None:
         """Refuse inputs of another kind, and a label that was not seen in training."""

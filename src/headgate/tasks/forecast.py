@@ -14,7 +14,7 @@ from headgate.data.columns import Table, shown
 from headgate.data.examples import Examples
 from headgate.data.numerals import Wrong, read_numbers
 from headgate.errors import DataError, ShapeError, StreamError, UnknownNameError
-from headgate.inspection.trace import Inspection
+from headgate.inspection.trace import NUMBERS, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models.distributions import DISTRIBUTIONS
 from headgate.models.forecaster import Forecaster
@@ -296,7 +296,7 @@ class Forecast:
         store = self.store([whole])
         return store.scales(store.origins(torch.tensor([0]), torch.tensor([len(whole.values)])))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: Any) -> Inspection:
         """Show the gates at each step of a series.
 
@@ -304,7 +304,8 @@ class Forecast:
             text: a series, a tensor, a list of numbers, or numbers in a text.
 
         Returns:
-            The gates; a token is a step's stamp, or its number.
+            The inspection; a token is a step's stamp, or its number. The answer after a step is
+            the middle of what is expected there, at the scale of the network.
         """
         series = text if isinstance(text, Series) else _bare(text, "1")
         self.field.check(series)
@@ -314,10 +315,15 @@ class Forecast:
         times = torch.arange(steps)[None]
         x = features(*store.lagged(at, times, scales), store.beside(at, times, scales))
         network = self.network.eval()
-        described = network.described(x.transpose(0, 1), store.labels)
-        trace = network.recurrent(described, trace=True)[2]
+
+        def told(y: Tensor, last: Any, x: Tensor) -> Tensor:
+            said = network.said(network.head(network.dropout(y)), x)
+            return said[..., 0].transpose(0, 1)
+
         tokens = series.stamps[:steps] or tuple(str(n) for n in range(1, steps + 1))
-        return Inspection(tokens, {name: value[:, :, 0].cpu() for name, value in trace.items()})
+        described = network.described(x.transpose(0, 1), store.labels)
+        outcome = Outcome(told, NUMBERS, tokens, aligned=True)
+        return Inspection(tokens, network.recurrent, described[:, 0], outcome)
 
     def quantized(self, kind: str) -> Forecaster:
         """Give the network with what its matrices are as bytes.

@@ -18,7 +18,7 @@ from headgate.data.fields import TextField
 from headgate.data.text_stream import Document
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError
-from headgate.inspection.trace import Inspection
+from headgate.inspection.trace import LOG_PROBABILITIES, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models import LanguageModel, TokenEmbedding
 from headgate.models.adaptive import places_by_frequency
@@ -333,20 +333,35 @@ class Generate:
             stream.read(source)
         return stream
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: str) -> Inspection:
-        """Show the gates after each token, and as "surprise" the bits that it came with.
-
-        The surprise is the same in every layer.
-        """
+        """Show what the layers do at each token, what they expect next, and their surprise."""
         network = self.network.eval()
         ids = self.text.prompt(text)
         read = torch.tensor([[self.text.start, *ids]], device=next(network.parameters()).device)
         nats, _ = network.nats(read[:, :-1], read[:, 1:])
-        trace = network.recurrent(network.embedding(read), trace=True)[2]
-        gates = {name: value[:, 1:, 0].cpu() for name, value in trace.items()}
-        bits = (nats / math.log(2)).cpu().expand(network.recurrent.num_layers, -1, -1)
-        return Inspection(tuple(self.field.tokens(ids)), gates | {"surprise": bits})
+        _, first = network.recurrent(network.embedding(read[:, :1]))[:2]
+
+        def told(y: Tensor, last: Any, x: Tensor) -> Tensor:
+            after = network.projection(network.dropout(y))
+            return network.output(after).log_softmax(-1).transpose(0, 1)
+
+        tokens = tuple(self.field.tokens(ids))
+        found = Inspection(
+            tokens,
+            network.recurrent,
+            network.embedding(read[:, 1:])[:, 0],
+            Outcome(told, LOG_PROBABILITIES, tokens, self._names(), aligned=True),
+            start=(first,) if isinstance(first, Tensor) else first,
+            text=text,
+            surprise=(nats[:, 0] / math.log(2)).cpu(),
+        )
+        # what came after each token; after the last what is most expected
+        came = torch.cat([read[0, 2:].cpu(), found.answer[-1:].argmax(1)])
+        return replace(found, outcome=replace(found.outcome, targets=came))
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.field.tokens(range(len(self.field))))
 
 
 def _counts(field: TextField, texts: Sequence[str | Document], *, rows: bool) -> list[int]:

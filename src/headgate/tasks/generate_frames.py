@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from headgate.data.piano import KEYS, Piece, check_frames
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError, ShapeError
 from headgate.evaluation.frames import KeyCounts
-from headgate.inspection.trace import Inspection
+from headgate.inspection.trace import NUMBERS, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models.frame_model import FrameModel
 from headgate.streaming import Stream
@@ -234,22 +235,29 @@ class GenerateFrames:
             stream.read(self._frames(source))
         return stream
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, music: Music) -> Inspection:
-        """Show the gates after each frame, and as "surprise" the nats that it came with.
-
-        The surprise is the same in every layer.
-        """
+        """Show what the layers do at each frame, the keys that they expect, and their surprise."""
         frames = self._frames(music)
         network = self.network.eval()
         device = next(network.parameters()).device
-        read = torch.cat([frames.new_zeros(1, KEYS), frames]).to(device)
-        trace = network.recurrent(read[:, None], trace=True)[2]
-        gates = {name: value[:, 1:, 0].cpu() for name, value in trace.items()}
+        _, first = network.recurrent(frames.new_zeros(1, 1, KEYS).to(device))[:2]
+
+        def told(y: Tensor, last: Any, x: Tensor) -> Tensor:
+            return network.output(network.dropout(y)).sigmoid().transpose(0, 1)
+
         shown = shifted(frames)[0][None].to(device)
-        nats = network.nats(shown, frames[None].to(device)).cpu()
-        surprise = nats.expand(network.recurrent.num_layers, -1, -1)
-        return Inspection(tuple(map(names_of, frames)), gates | {"surprise": surprise})
+        nats = network.nats(shown, frames[None].to(device))[:, 0]
+        names = tuple(map(names_of, frames))
+        keys = tuple(names_of(key) for key in torch.eye(KEYS))
+        return Inspection(
+            names,
+            network.recurrent,
+            frames.to(device),
+            Outcome(told, NUMBERS, names, keys, aligned=True),
+            start=(first,) if isinstance(first, Tensor) else first,
+            surprise=(nats / math.log(2)).cpu(),
+        )
 
     def _frames(self, music: Music | None) -> Float[Tensor, "T M"]:
         if music is None or (isinstance(music, str) and not music):

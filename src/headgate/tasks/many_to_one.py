@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples, key_of, read_column
 from headgate.data.series import Gathered, constants_of
 from headgate.errors import DataError, StreamError
-from headgate.inspection.trace import Inspection
+from headgate.inspection.trace import Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models import Classifier
 from headgate.streaming import Stream
@@ -209,16 +209,28 @@ class ManyToOne(ABC):
         """Turn inputs to what the network reads, with ``lengths``."""
         return self.reading.encode_rows(inputs)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: Any) -> Inspection:
-        """Show the gates of the layers that read an input."""
-        self.network.eval()
-        device = next(self.network.parameters()).device
-        steps, _ = self.reading.pad([self.encode_rows([text])[0]])
-        x = self.network.embedding(steps.to(device))
-        trace = self.network.recurrent(x, trace=True)[2]
-        gates = {name: value[:, :, 0].cpu() for name, value in trace.items()}
-        return Inspection(self.reading.labels(text), gates)
+        """Show what the layers that read an input do, and what they make of it."""
+        network = self.network.eval()
+        steps, lengths = self.reading.pad([self.encode_rows([text])[0]])
+        steps = steps.to(next(network.parameters()).device)
+
+        def told(y: Tensor, last: Any, x: Tensor) -> Tensor:
+            valid = torch.ones(y.shape[:2], dtype=torch.bool, device=y.device)
+            return network.head(network.pool(y, valid))[:, None]
+
+        return Inspection(
+            self.reading.labels(text),
+            network.recurrent,
+            network.embedding(steps)[:, 0],
+            self.outcome(told, network(steps, lengths)),
+            text=text if self.reading.kind == "text" else None,
+        )
+
+    @abstractmethod
+    def outcome(self, told: Callable[..., Tensor], out: Tensor) -> Outcome:
+        """Say what the network's numbers mean: how to get them, [B, 1, V], and one input's."""
 
 
 def _targets(table: Table, column: str) -> Sequence[Any]:

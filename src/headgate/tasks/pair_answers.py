@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
-from headgate.data.fields import TextField
 from headgate.decoding import Hypothesis, Rows, sample
 from headgate.decoding.sampling import Sampling
 from headgate.errors import HeadgateError
-from headgate.inspection.attention import AttentionMap, attention_map
 from headgate.models import EncoderDecoder, Memory
 from headgate.tasks.pair_fields import PairFields
 from headgate.tasks.pair_search import (
@@ -109,28 +105,21 @@ class Answering:
         found = decoded(self.network, ids, decode)
         return [_answer(each[0], field.decode(each[0].tokens)) for each in found]
 
-    def attention(self, ids: list[int], tokens: tuple[str, ...]) -> AttentionMap | None:
-        """Show where the best answer looked.
+    def best(self, ids: list[int]) -> list[int]:
+        """Search for the best answer to one source.
 
         Args:
             ids: of the source.
-            tokens: of the source, as a reader knows them.
 
         Returns:
-            The map; None without attention.
+            The ids of the answer.
         """
-        search, target = self.settings.search(), self.fields.target
+        search = self.settings.search()
         limits = self._limits(1, search.min_length)
-        best = decoded(
+        found = decoded(
             self.network, [ids], lambda memory, _: searched(self.network, memory, limits, search)
-        )[0][0]
-        device = limits.device
-        memory = self.network.encode(torch.tensor([ids], device=device), torch.tensor([len(ids)]))
-        written = torch.tensor([[TextField.bos, *best.tokens]], device=device)
-        weights = self.network.decode(written, memory)[2]
-        if weights is None:
-            return None
-        return attention_map(weights[0], source=tokens, target=(*target.tokens(best.tokens), "⏎"))
+        )
+        return list(found[0][0].tokens)
 
     def _limits(self, count: int, shortest: int, *, unknown: bool = True) -> Rows:
         if shortest > self.settings.longest:

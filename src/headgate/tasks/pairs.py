@@ -19,6 +19,7 @@ from headgate.evaluation.likelihood import perplexity
 from headgate.inspection.trace import Inspection
 from headgate.models import EncoderDecoder, TokenEmbedding, build_encoder_decoder
 from headgate.tasks import cells
+from headgate.tasks.decoder_inspection import Written, inspect_encoder
 from headgate.tasks.decoder_stream import DecoderStream
 from headgate.tasks.pair_answers import Answer, Answering
 from headgate.tasks.pair_fields import Kept, PairFields, PairIds, alike
@@ -268,17 +269,14 @@ class Pairs(ABC):
             stream.begin(source)
         return stream
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: str) -> Inspection:
-        """Show the encoder's gates, and what each token of the answer looked at."""
-        self.network.eval()
-        device = next(self.network.parameters()).device
-        ids = torch.tensor(self.encode([text]), device=device)
+        """Show how the source is read, the answer written, and what each token looked at."""
+        network = self.network.eval()
+        ids = torch.tensor(self.encode([text]), device=next(network.parameters()).device)
         tokens = tuple(self.source.tokens(text)[: ids.shape[1]])
-        trace = self.network.encoder(self.network.source(ids), trace=True)[2]
-        gates = {name: value[:, :, 0].cpu() for name, value in trace.items()}
-        attention = self.answering(self.network).attention(ids[0].tolist(), tokens)
-        return Inspection(tokens, gates, attention)
+        best = self.answering(network).best(ids[0].tolist())
+        return inspect_encoder(Written(network, self.target, best), tokens, ids, text=text)
 
     def pairs(self, examples: Examples, *, longest: int | None = None) -> PairIds:
         """Turn pairs of texts to ids.

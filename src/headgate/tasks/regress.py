@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from headgate.data.examples import Examples
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.neighbours import nearest
 from headgate.evaluation.regression import regression_scores
+from headgate.inspection.trace import NUMBERS, Outcome
 from headgate.tasks.many_to_one import ManyToOne, ManyToOneLearner
 from headgate.tasks.protocol import Evaluation
 from headgate.tasks.reading import Reading
@@ -134,6 +135,14 @@ class Regress(ManyToOne):
     def answers(self, out: Tensor) -> list[Regression]:
         """Turn what the network gives to numbers in the targets' unit."""
         return [Regression(value) for value in self._unscaled(out).tolist()]
+
+    def outcome(self, told: Callable[..., Tensor], out: Tensor) -> Outcome:
+        """Give the number in the targets' unit."""
+
+        def number(*given: Any) -> Tensor:
+            return told(*given) * self.scale + self.mean
+
+        return Outcome(number, NUMBERS, ("number",))
 
     @torch.inference_mode()
     def values(self, inputs: Sequence[Any]) -> Tensor:

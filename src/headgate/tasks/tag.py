@@ -18,7 +18,7 @@ from headgate.errors import DataError, StreamError
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.scores import Score
 from headgate.evaluation.tagging import WordTags
-from headgate.inspection.trace import Inspection
+from headgate.inspection.trace import LOG_PROBABILITIES, Inspection, Outcome
 from headgate.layers.tag_schemes import constraints
 from headgate.streaming import Stream
 from headgate.tasks import cells
@@ -339,14 +339,26 @@ class Tag:
             found.append(stream.steps(words))
         return found
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: Words) -> Inspection:
-        """Show the gates of the layers that read a sentence."""
-        self.network.eval()
+        """Show what the layers that read a sentence do, and the tags that they make of it."""
+        network = self.network.eval()
         words = _words(text)[: self.settings.longest]
         batch = self.reader.encode([words]).batch([0])
-        trace = self.network.recurrent(self.network.features(batch), trace=True)[2]
-        return Inspection(tuple(words), {name: value[:, :, 0] for name, value in trace.items()})
+
+        def told(y: Any, last: Any, x: Any) -> Any:
+            return network.log_probabilities(network.head(y)).transpose(0, 1)
+
+        chosen = torch.tensor(network.decode(network(batch), batch.lengths)[0])
+        return Inspection(
+            tuple(words),
+            network.recurrent,
+            network.features(batch)[:, 0],
+            Outcome(
+                told, LOG_PROBABILITIES, tuple(words), tuple(self.labels.classes), chosen, True
+            ),
+            text=text if isinstance(text, str) else " ".join(words),
+        )
 
     def check(self, examples: Examples) -> None:
         """Refuse tags that are none of the scheme's, and rows that hold no tag of training's.

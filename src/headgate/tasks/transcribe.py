@@ -21,7 +21,7 @@ from headgate.errors import DataError, StreamError
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.edits import character_error_rate, matches, word_error_rate
 from headgate.evaluation.scores import Score
-from headgate.inspection.trace import Inspection
+from headgate.inspection.trace import LOG_PROBABILITIES, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models.transcriber import Transcriber
 from headgate.streaming import Stream
@@ -298,18 +298,28 @@ class Transcribe:
             found.append(self._written(best))
         return found
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inspect(self, text: Any) -> Inspection:
-        """Show the gates over the steps of a file; each step is named by what it says."""
+        """Show what the layers do over the steps of a file; each is named by what it says."""
         network = self.network.eval()
-        frames, lengths = self.reading.pad([self.reading.encode_rows([text])[0]])
-        frames = frames.to(next(network.parameters()).device)
-        trace = network.recurrent(network.embedding(frames), trace=True)[2]
-        path = network(frames, lengths)[:, 0].argmax(1).tolist()
-        names = tuple(
-            _SILENT if label == self.text.pad else self.text.decode([label]) for label in path
+        frames, _ = self.reading.pad([self.reading.encode_rows([text])[0]])
+        x = network.embedding(frames.to(next(network.parameters()).device))
+
+        def told(y: Tensor, last: Any, x: Tensor) -> Tensor:
+            return network.head(y).log_softmax(2).transpose(0, 1)
+
+        path = told(network.recurrent(x)[0], None, x)[0].argmax(1).cpu()
+        symbols = [self._symbol(label) for label in range(len(self.text))]
+        names = tuple(symbols[label] for label in path.tolist())
+        return Inspection(
+            names,
+            network.recurrent,
+            x[:, 0],
+            Outcome(told, LOG_PROBABILITIES, names, tuple(symbols), targets=path, aligned=True),
         )
-        return Inspection(names, {name: value[:, :, 0].cpu() for name, value in trace.items()})
+
+    def _symbol(self, label: int) -> str:
+        return _SILENT if label == self.text.pad else self.text.decode([label])
 
 
 def _plain(texts: Sequence[Any]) -> list[str]:
