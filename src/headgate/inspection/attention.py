@@ -1,4 +1,4 @@
-"""An attention attention: how much each target token looked at each source token.
+"""An attention map: how much each target token looked at each source token.
 
 `AttentionMap` holds the numbers and the labels, checked once. The pictures of it are made by
 `attention_text` (terminal), `attention_svg` (drawing) and `attention_html` (page).

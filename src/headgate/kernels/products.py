@@ -8,19 +8,22 @@ from torch import Tensor
 from headgate.kernels import native
 
 _NEAR = 2**18  # bytes of a weight that stays in the second cache
+_MANY = 1024  # rows from which sums of blocks lose as many digits as the sums in blocks of 256
 
 
 def add_product(target: Tensor, left: Tensor, right: Tensor) -> None:
     """Add leftᵀ right, in blocks of rows: one long sum in single precision loses digits.
 
-    A block reads and writes the whole target, so that they are longer where that is far away.
+    A block reads and writes the whole target, so that they are longer where that is far away, and
+    where they would be so many that short ones are no more exact.
 
     Args:
         target: what is added to, [N, K].
         left: rows, [R, N].
         right: rows, [R, K].
     """
-    rows = 64 if target.numel() * target.element_size() <= _NEAR else 256
+    near = target.numel() * target.element_size() <= _NEAR
+    rows = 64 if near and len(left) < _MANY else 256
     for some, others in zip(left.split(rows), right.split(rows), strict=True):
         target.addmm_(some.t(), others)
 
