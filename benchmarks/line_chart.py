@@ -10,6 +10,7 @@ Line = Sequence[tuple[float, float]]
 _WIDTH, _HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 96, 48, 52  # pixels around the plot
 _TICKS = 5
+_POWERS = 10  # labels of the scale, about
 _COLOURS = ("#0b4f9c", "#b3541e", "#2f7d4f", "#7a4fa3")
 _DASHES = ("", "6 4", "2 3", "10 3 2 3")  # so that the lines differ without colours, too
 
@@ -60,7 +61,8 @@ class _Frame:
 
 
 def _axes(frame: _Frame, x: str, y: str) -> Iterator[str]:
-    for power in range(frame.low, frame.high + 1):
+    gap = ceil((frame.high - frame.low) / _POWERS)
+    for power in range(frame.high, frame.low - 1, -gap):
         place = frame.y(10.0**power)
         yield _rule(place, "#dde3ea", "")
         yield _text(_LEFT - 8, place + 4, f"{10.0**power:g}", "end")

@@ -42,7 +42,14 @@ def _cells() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("own-cell.md", 8), ("modifiers.md", 4), ("streams.md", 7), ("tasks.md", 1)]
+    ("name", "least"),
+    [
+        ("own-cell.md", 8),
+        ("modifiers.md", 4),
+        ("streams.md", 7),
+        ("tasks.md", 1),
+        ("inspection.md", 7),
+    ],
 )
 def test_every_block_runs_and_prints_what_follows_it(
     name: str,

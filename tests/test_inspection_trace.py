@@ -193,7 +193,7 @@ def test_errors_say_what_there_is() -> None:
         found.pass_of("3")
     assert found.pass_of(2) == 2
     assert found.pass_of(None) == 2
-    with pytest.raises(DataError, match="there is no answer 5: the model gives 5 .* 0 to 4"):
+    with pytest.raises(DataError, match=r"there is no answer 5: the model gives 5 .* 0 to 4"):
         found.place_of(5)
     assert found.place_of(-1) == 4
     with pytest.raises(ShapeError, match=r"the layers read \[T, 3\], and \(5, 2\) came"):

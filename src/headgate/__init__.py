@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from headgate.equations import CELLS as CELLS
     from headgate.equations import Equation as Equation
     from headgate.errors import HeadgateError as HeadgateError
+    from headgate.inspection.clamp import Clamp as Clamp
     from headgate.inspection.first_nan import find_nan as find_nan
+    from headgate.inspection.trace import Inspection as Inspection
+    from headgate.inspection.trace import look as look
     from headgate.kernels import using as using
     from headgate.layers import CRF as CRF
     from headgate.layers import GRU as GRU
@@ -44,9 +47,11 @@ _HOMES = {
     "Attention": "layers",
     "CELLS": "equations",
     "CRF": "layers",
+    "Clamp": "inspection.clamp",
     "Equation": "equations",
     "GRU": "layers",
     "HeadgateError": "errors",
+    "Inspection": "inspection.trace",
     "LSTM": "layers",
     "Linear": "layers",
     "Model": "model",
@@ -60,6 +65,7 @@ _HOMES = {
     "find_nan": "inspection.first_nan",
     "load": "model",
     "load_concatenated": "layers",
+    "look": "inspection.trace",
     "train": "model",
     "using": "kernels",
 }
@@ -68,9 +74,11 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "Attention",
     "CELLS",
     "CRF",
+    "Clamp",
     "Equation",
     "GRU",
     "HeadgateError",
+    "Inspection",
     "LSTM",
     "Linear",
     "Model",
@@ -84,6 +92,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "find_nan",
     "load",
     "load_concatenated",
+    "look",
     "train",
     "using",
 ]

@@ -177,13 +177,14 @@ class Model:
             return self.task.evaluate(examples, None, quantize=quantize)
 
     def inspect(self, text: Any) -> Inspection:
-        """Show what the model does with a text.
+        """Look at what the model does with an input.
 
         Args:
-            text: the input.
+            text: one input, as ``predict`` takes it.
 
         Returns:
-            Every gate and state at every token; and the attention, of a model that attends.
+            Every gate and state at every step as ``trace``, and the views: ``gates``,
+            ``gradients``, ``memory``, ``attribution``, ``alignment``, ``what_if``, ``query``.
 
         Raises:
             DataError: the text is empty.

@@ -17,6 +17,7 @@ from headgate.data.origin import Source, columns_of, digest
 from headgate.data.splits import repeats
 from headgate.data.text_stream import Document, DocumentRows
 from headgate.errors import DataError, ModelDirectoryError
+from headgate.inspection.doctor import Doctor
 from headgate.models.inherit import inherit
 from headgate.tasks import Task, infer, keys, task_named
 from headgate.tasks.forecast_data import Series
@@ -142,7 +143,7 @@ class Trainer:
             with threads_for(task.network, plan.threads) as threads:
                 self.say(f"at most {plan.epochs} epochs; threads: {threads}")
                 learner = task.learner(self.parts["train"], self.parts["valid"], plan)
-                history = fit(learner, plan, self.reporters(out), keeper)
+                history = fit(learner, plan, self.reporters(out), keeper, Doctor())
                 task.finish(self.parts["valid"])
                 metrics = self.judge(task, history)
         return Trained(task, self.config(plan), metrics, history.rows)
@@ -196,6 +197,7 @@ class Trainer:
             "epochs": last["epoch"],
             "reason": history.reason,
             "parameters": sum(p.numel() for p in task.network.parameters()),
+            "doctor": history.notes,
         }
         metrics: dict[str, Any] = {"valid": history.rows[history.best], "training": training}
         if not len(self.parts["test"]):

@@ -37,6 +37,7 @@ def write_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"train {data['train']}, validation {data['valid']}, test {data['test']}; seed "
         f"{config['plan']['seed']}",
         f"- {training['seconds']:.0f} s, {training['steps']} steps, ended by: {training['reason']}",
+        *(f"- doctor: {sentence}" for sentence in training.get("doctor", ())),
         "",
         "## How to use it",
         "",

@@ -20,8 +20,10 @@ from headgate.cli.chat import chat
 from headgate.cli.config import config
 from headgate.cli.data import data
 from headgate.cli.demo import demo
+from headgate.cli.doctor import doctor
 from headgate.cli.evaluate import evaluate
 from headgate.cli.generate import generate
+from headgate.cli.inspect import inspect
 from headgate.cli.predict import predict
 from headgate.cli.stream import stream
 from headgate.cli.train import train
@@ -39,7 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _COMMANDS = (
-    *(data, config, train, evaluate, predict, generate, translate, chat, stream),
+    *(data, config, train, evaluate, predict, generate, translate, chat, stream, inspect, doctor),
     *(cells, demo, bench),
 )
 for _command in _COMMANDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -302,6 +302,27 @@ class Inspection:
         from headgate.inspection.what_if import what_if
 
         return what_if(self, *changes, **how)
+
+    def what_if_token(
+        self,
+        changes: Mapping[int, str],
+        inspect: Callable[[Any], Inspection],
+        *,
+        place: int | None = None,
+    ) -> WhatIf:
+        """Change tokens of the text, and see the answer change.
+
+        Args:
+            changes: new tokens by the number of the token, counted from 1.
+            inspect: the model's own, from a text to its inspection.
+            place: the answer that counts, from 0; all where None.
+
+        Returns:
+            The view.
+        """
+        from headgate.inspection.what_if import what_if_text
+
+        return what_if_text(self, changes, inspect, place=place)
 
     def named(self, name: str) -> Float[Tensor, "D T _"]:
         """Give a gate or a state.

@@ -5,6 +5,17 @@ from __future__ import annotations
 from headgate.training.console import Console
 from headgate.training.loop import History, fit
 from headgate.training.plan import Plan
-from headgate.training.protocol import Learner, Moment, Reporter, Validation
+from headgate.training.protocol import Doctor, Learner, Moment, Note, Reporter, Validation
 
-__all__ = ["Console", "History", "Learner", "Moment", "Plan", "Reporter", "Validation", "fit"]
+__all__ = [
+    "Console",
+    "Doctor",
+    "History",
+    "Learner",
+    "Moment",
+    "Note",
+    "Plan",
+    "Reporter",
+    "Validation",
+    "fit",
+]

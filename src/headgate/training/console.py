@@ -9,7 +9,7 @@ import textwrap
 from typing import TextIO
 from unicodedata import east_asian_width
 
-from headgate.training.protocol import Moment, Validation
+from headgate.training.protocol import Moment, Note, Validation
 
 
 class Console:
@@ -65,6 +65,18 @@ class Console:
             self._line(part)
         for sample in validation.samples if best else []:
             self._line(self._clipped(f"    {_plain(sample)}"))
+
+    def note(self, moment: Moment, note: Note) -> None:
+        """Write what a doctor found.
+
+        Args:
+            moment: where the training stands.
+            note: the defect.
+        """
+        line = f"doctor: {note.sentence}"
+        width = _columns() if self._moving else len(line)
+        for part in textwrap.wrap(line, width, subsequent_indent="    "):
+            self._line(part)
 
     def end(self, reason: str) -> None:
         """Write why the training ended.

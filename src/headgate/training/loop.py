@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -18,7 +18,16 @@ from headgate.training import checkpoints
 from headgate.training.checkpoints import Keeper
 from headgate.training.interrupts import interrupts
 from headgate.training.plan import Plan
-from headgate.training.protocol import Learner, Moment, Reporter, Validation
+from headgate.training.protocol import (
+    Doctor,
+    Learner,
+    Moment,
+    Note,
+    NoteReporter,
+    Reporter,
+    Validation,
+)
+from headgate.training.watch import Watch
 
 INTERRUPTED = "interrupted"
 _SAVING = 0.02  # of the time at most goes to checkpoints
@@ -33,11 +42,13 @@ class History:
         rows: one for each validation: epoch, step, seconds, loss, and the values.
         best: the place of the kept one among the rows.
         reason: why the training ended.
+        notes: what a doctor found, and what else went wrong, one sentence each.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best: int = -1
     reason: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 def fit(
@@ -45,6 +56,7 @@ def fit(
     plan: Plan,
     reporters: Sequence[Reporter] = (),
     keeper: Keeper | None = None,
+    doctor: Doctor | None = None,
 ) -> History:
     """Train a network and leave in it the weights of the best validation.
 
@@ -53,21 +65,24 @@ def fit(
 
     Where a checkpoint is kept, the training goes on from it, and ends with the weights, to the bit,
     with which it would have ended undisturbed: its limits may be epochs, the machine and the
-    number of threads the same. The learner's chance comes from torch's default generators.
+    number of threads the same. The learner's chance comes from torch's default generators. A doctor
+    changes no weight.
 
     Args:
         learner: the task; its network is trained in place.
         plan: the limits and rates.
         reporters: who hears of every step.
         keeper: where checkpoints are kept; none are where None.
+        doctor: who looks at the network now and then; nobody where None.
 
     Returns:
         What happened.
 
     Raises:
-        TrainingError: the loss was not finite before the first validation, or no validation was.
+        TrainingError: the loss was not finite, or diverged, before the first validation, or no
+            validation was finite.
     """
-    return _Run(learner, plan, reporters, keeper).go()
+    return _Run(learner, plan, reporters, keeper, Watch(plan, doctor)).go()
 
 
 class _Run:
@@ -77,9 +92,10 @@ class _Run:
         plan: Plan,
         reporters: Sequence[Reporter],
         keeper: Keeper | None,
+        watch: Watch,
     ) -> None:
         self.learner, self.plan, self.reporters = learner, plan, reporters
-        self.keeper = keeper
+        self.keeper, self.watch = keeper, watch
         self.network = learner.network
         matrices = [p for p in self.network.parameters() if p.dim() > 1]
         vectors = [p for p in self.network.parameters() if p.dim() <= 1]
@@ -134,6 +150,9 @@ class _Run:
             moment = self.moment()
             for reporter in self.reporters:
                 reporter.step(moment)
+            self.tell(self.watch.notes(self.step))
+            if self.watch.course.follow(loss, self.loss):
+                return self.diverged(self.loss)
             over = moment.fraction >= 1
             if over or self.step - self.validated >= self.interval:
                 self.validate()
@@ -162,10 +181,12 @@ class _Run:
     def update(self, batch: Any) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * self.rate()
-        loss = self.learner.loss(batch)
+        with self.watch.listening(self.network, self.seconds()):
+            loss = self.learner.loss(batch)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+        self.watch.clips(norm)
         value = float(loss.detach())
         if math.isfinite(value):
             self.optimizer.step()
@@ -234,7 +255,8 @@ class _Run:
         numbers = {name: getattr(self, name) for name in _NUMBERS} | {
             "score": score,
             "elapsed": began,
-            "history": {"rows": self.history.rows, "best": self.history.best, "reason": reason},
+            "history": {**asdict(self.history), "reason": reason},
+            "watch": self.watch.numbers(),
         }
         self.keeper.keep(tensors, numbers)
         self.saved = self.seconds()
@@ -254,6 +276,7 @@ class _Run:
         for name in _NUMBERS:
             setattr(self, name, numbers[name])
         self.history = History(**numbers["history"])
+        self.watch.restore(numbers.get("watch", {}))  # an older checkpoint has none
         self.start -= numbers["elapsed"]
         self.saved = numbers["elapsed"]
         self.chance = checkpoints.of("chance", tensors)
@@ -271,13 +294,21 @@ class _Run:
     def since_best(self) -> int:
         return len(self.history.rows) - self.improved
 
+    def tell(self, notes: Sequence[Note]) -> None:
+        for note in notes:
+            self.history.notes.append(note.sentence)
+            for reporter in self.reporters:
+                if isinstance(reporter, NoteReporter):
+                    reporter.note(self.moment(), note)
+
     def diverged(self, loss: float) -> str:
-        where = f"the loss is {loss} at step {self.step}"
+        where = f"the loss is {loss:.4g} at step {self.step}"
         if self.kept is None:
             raise TrainingError(
                 f"{where}, before anything was learned: a smaller learning_rate than "
                 f"{self.plan.learning_rate} may help, or look for NaN in the data"
             )
+        self.tell([self.watch.diverged(self.step, loss)])
         return f"{where}: the best weights before it are kept"
 
 

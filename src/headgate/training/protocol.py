@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -95,4 +96,46 @@ class Reporter(Protocol):
 
     def end(self, reason: str) -> None:
         """Hear why the training ended."""
+        ...
+
+
+@runtime_checkable
+class Note(Protocol):
+    """A defect of a training or of what trains: of what kind, where, and what to do."""
+
+    @property
+    def kind(self) -> str:
+        """A word for it."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """The layer that it is about."""
+        ...
+
+    @property
+    def sentence(self) -> str:
+        """What is seen, and what to do."""
+        ...
+
+
+@runtime_checkable
+class NoteReporter(Protocol):
+    """A reporter that also wants to hear of defects."""
+
+    def note(self, moment: Moment, note: Note) -> None:
+        """Hear of a defect, when it is first seen."""
+        ...
+
+
+@runtime_checkable
+class Doctor(Protocol):
+    """Whoever looks at a network while it trains; it changes nothing of it or of torch's chance."""
+
+    def listening(self, network: nn.Module, /) -> AbstractContextManager[None]:
+        """Keep what a visit needs of the step that is computed inside the block."""
+        ...
+
+    def visit(self, step: int, /) -> Sequence[Note]:
+        """Look at the network after that step."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from headgate.training.protocol import Moment, Reporter, Validation
+from headgate.training.protocol import Moment, Note, Reporter, Validation
 
 
 def tensorboard(out: Path | None) -> list[Reporter]:
@@ -37,6 +37,9 @@ class _TensorBoard:
     def validation(self, moment: Moment, validation: Validation, *, best: bool) -> None:
         for name, value in validation.values.items():
             self._writer.add_scalar(name, value, moment.step)
+
+    def note(self, moment: Moment, note: Note) -> None:
+        self._writer.add_text("doctor", note.sentence, moment.step)
 
     def end(self, reason: str) -> None:
         self._writer.close()

@@ -1,0 +1,152 @@
+"""headgate inspect: what a model does with an input, gate by gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headgate.cli.asked import row_of, text_of
+from headgate.cli.options import ModelPath, refuse_existing
+from headgate.cli.screen import heading, in_colour, say
+from headgate.errors import DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    from headgate.inspection.trace import Inspection
+    from headgate.inspection.view import View
+    from headgate.model import Model
+
+PARTS = ("encoder", "decoder")
+
+
+def inspect(  # noqa: PLR0913 - each is an option of the command
+    model: ModelPath,
+    *,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="The input; of sounds and pictures a path. May come several times with --html.",
+        ),
+    ] = None,
+    text_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A file whose whole text is the input.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A table whose row --row is the input.")
+    ] = None,
+    row: Annotated[int, typer.Option(metavar="N", min=1, help="The row of --data, from 1.")] = 1,
+    view: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this: gates, gradients, memory, attribution, attention. May come again.",
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help='Of this layer only: 1, or "1 reverse".')
+    ] = None,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Of this gate or state only. May come again."),
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a translator: encoder or decoder.")
+    ] = None,
+    place: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="The answer that counts, from 0; the last where left out."),
+    ] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Find the units that follow this pattern in the text."),
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Another text, which --query is scored on.")
+    ] = None,
+    clamp: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="WHAT=X", help="What if: forget=1, h[5]=0, 2.c[3]@7=0. May come again."
+        ),
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N=TOKEN", help="What if token N, from 1, were another: 3=good."),
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page that works offline, too.")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write every array there, too.")
+    ] = None,
+) -> None:
+    """See what a model does with an input: gates, gradients, memory, attention."""
+    # Long: each option of the command is an argument.
+    refuse_existing(html)
+    refuse_existing(report)
+    from headgate.cli.inspect_files import write_json, write_page
+    from headgate.cli.inspect_views import Wishes
+    from headgate.model import load
+
+    loaded = load(model)
+    seen = [
+        _part(loaded.inspect(each), part) for each in _inputs(loaded, text, text_file, data, row)
+    ]
+    other = None if held_out is None else _part(loaded.inspect(text_of(held_out)), part)
+    wishes = Wishes(
+        views=tuple(view or ()),
+        layer=layer,
+        names=tuple(gate or ()),
+        place=place,
+        queries=tuple(query or ()),
+        held_out=other,
+        clamps=tuple(clamp or ()),
+        changes=tuple(change or ()),
+    )
+    shown = [(each, wishes.of(each, loaded.inspect)) for each in seen]
+    for each, views in shown:
+        _show(each, views)
+    if report is not None:
+        write_json(report, loaded, shown)
+        say(f"\nwritten: {report}")
+    if html is not None:
+        write_page(html, Path(model).name, loaded, shown)
+        say(f"\nwritten: {html}")
+
+
+def _inputs(
+    loaded: Model, text: list[str] | None, file: str | None, data: str | None, row: int
+) -> list[Any]:
+    ways = [bool(text), file is not None, data is not None]
+    if sum(ways) != 1:
+        raise DataError(
+            "one input is wanted: --text TEXT, --text-file FILE, or --data FILE with --row N"
+        )
+    if file is not None:
+        return [text_of(file)]
+    return [row_of(loaded, data, row)] if data is not None else list(text or ())
+
+
+def _part(found: Inspection, part: str | None) -> Inspection:
+    if part is None or part == "encoder":
+        if part and found.decoder is None:
+            raise DataError(
+                "the model is one network, with no encoder and decoder: leave out --part"
+            )
+        return found
+    if part not in PARTS:
+        raise UnknownNameError("part", part, PARTS)
+    if found.decoder is None:
+        raise DataError("the model is one network, with no encoder and decoder: leave out --part")
+    return found.decoder
+
+
+def _show(found: Inspection, views: Sequence[View]) -> None:
+    for view in views:
+        text = view.as_text(colour=in_colour())
+        if not text.startswith(view.title):
+            heading(view.title)
+        typer.echo(text)
