@@ -288,3 +288,18 @@ def test_labels_that_make_no_classifier_are_refused(labels: list[str], message: 
 def test_a_damaged_vocabulary_is_refused(text: str) -> None:
     with pytest.raises(ModelDirectoryError, match=r"vocabulary\.json is damaged"):
         LabelField.from_json(text)
+
+
+def test_bytes_of_no_character_go_by_their_numbers() -> None:
+    field = TextField.learn(["aé 가"], unit="byte")
+    ids = field.encode("é가")
+    assert field.tokens(ids[1:4]) == ["<0xA9>", "<0xEA>", "<0xB0>"]
+    assert field.tokens([*ids, ids[0]]) == [*field.tokens(ids), "<0xC3>"]
+
+
+@pytest.mark.parametrize("unit", ["byte", "subword", "word", "character"])
+def test_every_id_has_a_name_of_its_own(unit: str) -> None:
+    field = TextField.learn(["a warm é 가 film"] * 3, unit=unit)
+    names = field.vocabulary()
+    assert len(names) == len(set(names)) == len(field)
+    assert names[:4] == ("<pad>", "<unk>", "<bos>", "<eos>")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from tests import golden
+from tests.tiny import train_generator, write_verses
 from tests.tolerances import assert_equal
 from torch import Tensor
 
@@ -101,6 +102,14 @@ def test_the_tags_that_are_judged_are_those_that_are_predicted() -> None:
     assert names == list(model.predict(text).tags)
 
 
+@pytest.mark.parametrize("unit", ["byte", "subword", "word", "character"])
+def test_every_unit_of_text_has_names_for_its_choices(unit: str, tmp_path: Path) -> None:
+    model = train_generator(write_verses(tmp_path), unit=unit, epochs=1)
+    found = model.inspect("a warm film")
+    assert len(found.outcome.choices) == found.answer.shape[1]
+    assert len(set(found.outcome.choices)) == len(found.outcome.choices)
+
+
 def cells() -> list[str]:
     return sorted(CELLS)
 
@@ -132,7 +141,7 @@ def test_a_residual_stack_and_a_twin_are_passes_too() -> None:
 
 @pytest.mark.parametrize("cell", cells())
 def test_what_is_kept_is_what_the_old_value_is_multiplied_by(cell: str) -> None:
-    """By differences: with every gate and matrix held, the new state moves by the factor."""
+    """Beside the factors that a reader of the equations names."""
     torch.manual_seed(5)
     layers = Recurrent(cell, 4, 4)
     found = look(layers, torch.randn(7, 4))
@@ -166,8 +175,10 @@ BY_HAND: dict[str, Callable[[dict[str, Tensor]], dict[str, Tensor]]] = {
 
 def test_a_vanilla_network_keeps_nothing_and_a_zone_keeps_its_share() -> None:
     assert look(Recurrent("rnn", 3, 4), torch.zeros(2, 3)).kept == {}
-    zoned = look(Recurrent("rnn", 3, 4, zoneout=0.25), torch.zeros(2, 3)).kept
-    assert_equal(zoned["h"], torch.full((1, 2, 4), 0.25), "bits")
+    zoned = look(Recurrent("rnn", 3, 4, zoneout=0.25).double(), torch.zeros(2, 3).double()).kept
+    assert_equal(zoned["h"], torch.full((1, 2, 4), 0.25).double(), "bits")
+    both = look(Recurrent("mgu", 3, 4, zoneout=0.25, layer_norm=True), torch.randn(5, 3))
+    assert_equal(both.kept["h"], 0.25 + 0.75 * (1 - both.trace["forget"]), "output")
 
 
 def test_nothing_of_the_model_is_touched() -> None:
@@ -180,6 +191,7 @@ def test_nothing_of_the_model_is_touched() -> None:
     assert found.kept
     assert found.answer.shape == (9, 4)
     assert torch.equal(torch.get_rng_state(), chance)
+    assert layers.training
     assert_equal(dict(layers.state_dict()), before, "bits")
     assert all(parameter.grad is None for parameter in layers.parameters())
 

@@ -271,3 +271,11 @@ def test_a_least_length_beyond_the_models_is_refused() -> None:
     task: Any = translator().task
     with pytest.raises(HeadgateError, match=r"min_length is \d+ at most.*not 100000"):
         task.search(["no. 1"], min_length=100_000)
+
+
+def test_an_answer_in_subwords_is_seen_with_every_id_it_might_have_been() -> None:
+    task = learn(unit="subword")
+    seen = task.inspect("no. 12")
+    assert seen.decoder is not None
+    assert len(set(seen.outcome.choices)) == seen.answer.shape[1] == len(task.target)
+    assert len(seen.outcome.places) == len(seen.decoder.tokens)

@@ -313,7 +313,8 @@ class TextField:
             text: any text, or its ids.
 
         Returns:
-            The pieces with their spaces; the bytes of one character as ``é[1/2]``, ``é[2/2]``.
+            The pieces with their spaces; the bytes of one character as ``é[1/2]``, ``é[2/2]``, and
+            bytes that are of no character as ``<0xC3>``.
 
         Raises:
             DataError: the text has half of a surrogate pair, which is no character.
@@ -328,6 +329,17 @@ class TextField:
             return names
         runs = groupby(names, key=_BYTE_OF.__contains__)
         return [name for spelt, run in runs for name in (_byte_names(run) if spelt else run)]
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """Name every id by itself.
+
+        Returns:
+            V different names: a byte among subwords goes by its number, since a letter of the same
+            name may stand beside it.
+        """
+        if self.unit == "byte":
+            return tuple(self.tokens([index])[0] for index in range(len(self)))
+        return tuple(self._names)
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -346,13 +358,16 @@ def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 def _byte_names(names: Iterable[str]) -> list[str]:
     """Name the bytes of whole characters: a letter's one byte is the letter."""
-    text = b"".join(_BYTE_OF[name] for name in names).decode()
-    sized = [(character, len(character.encode())) for character in text]
-    return [
-        character if size == 1 else f"{character}[{part}/{size}]"
-        for character, size in sized
-        for part in range(1, size + 1)
-    ]
+    text = b"".join(_BYTE_OF[name] for name in names).decode(errors="surrogateescape")
+    return [name for character in text for name in _parts(character)]
+
+
+def _parts(character: str) -> list[str]:
+    """Name the bytes of a character; one that is of none goes by its number."""
+    spelt = character.encode(errors="surrogateescape")
+    if len(spelt) == 1:
+        return [character if character.isascii() else BYTES[spelt[0]]]
+    return [f"{character}[{part}/{len(spelt)}]" for part in range(1, len(spelt) + 1)]
 
 
 def _is_text(text: object) -> bool:

@@ -44,8 +44,8 @@ class Written:
 
     def outcome(self, told: Any, *, aligned: bool) -> Outcome:
         """Say what is answered: the probability of every token at every place."""
-        names = tuple(self.field.tokens(range(len(self.field))))
         wanted = self._ids([*self.tokens, TextField.eos]).cpu()
+        names = self.field.vocabulary()
         return Outcome(told, LOG_PROBABILITIES, self.places, names, wanted, aligned)
 
     def attention(self, memory: Memory, source: Sequence[str]) -> AttentionMap | None:

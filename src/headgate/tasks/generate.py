@@ -351,7 +351,7 @@ class Generate:
             tokens,
             network.recurrent,
             network.embedding(read[:, 1:])[:, 0],
-            Outcome(told, LOG_PROBABILITIES, tokens, self._names(), aligned=True),
+            Outcome(told, LOG_PROBABILITIES, tokens, self.field.vocabulary(), aligned=True),
             start=(first,) if isinstance(first, Tensor) else first,
             text=text,
             surprise=(nats[:, 0] / math.log(2)).cpu(),
@@ -359,9 +359,6 @@ class Generate:
         # what came after each token; after the last what is most expected
         came = torch.cat([read[0, 2:].cpu(), found.answer[-1:].argmax(1)])
         return replace(found, outcome=replace(found.outcome, targets=came))
-
-    def _names(self) -> tuple[str, ...]:
-        return tuple(self.field.tokens(range(len(self.field))))
 
 
 def _counts(field: TextField, texts: Sequence[str | Document], *, rows: bool) -> list[int]:
