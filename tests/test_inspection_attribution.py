@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from tests import golden
+from tests.test_inspection_trace import TASKS, model_of
 from tests.tolerances import assert_equal
 
 import headgate as hg
 from headgate.errors import ShapeError, UnknownNameError
 from headgate.inspection.trace import Inspection, look
-from headgate.model import Model, load
-
-TASKS = sorted(golden.ASKED)
-
-
-@cache
-def model_of(task: str) -> Model:
-    return load(golden.HERE / task)
 
 
 def seen(task: str, folder: Path, number: int = 0) -> Inspection:

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests import golden
+from tests.test_inspection_trace import TASKS, asked, model_of
 from tests.tolerances import assert_equal
 from torch import Tensor
 
 import headgate as hg
 from headgate.errors import DataError
+from headgate.inspection.clamp import Clamp
 from headgate.inspection.spectra import spectral_radius, step_jacobian
 from headgate.inspection.stepwise import run_stepwise
 from headgate.inspection.trace import Inspection, look
-from headgate.model import Model, load
-
-TASKS = sorted(golden.ASKED)
-
-
-@cache
-def model_of(task: str) -> Model:
-    return load(golden.HERE / task)
 
 
 def seen(task: str, folder: Path) -> Inspection:
-    first: Any = golden.ASKED[task][0]
-    if task == "transcribe":
-        first = golden.write_tones(folder, first)
-    elif task == "caption":
-        first = golden.write_bar(folder, first)
-    elif task in ("regress", "forecast"):
-        first = torch.tensor(first)
-    return model_of(task).inspect(first)
+    return model_of(task).inspect(asked(task, folder))
 
 
 def line(weight: float, steps: int, **how: Any) -> Inspection:
@@ -47,6 +32,47 @@ def line(weight: float, steps: int, **how: Any) -> Inspection:
         for name, parameter in layers.named_parameters():
             parameter.fill_(weight if "hh" in name else "ih" in name)
     return look(layers, torch.ones(steps, 1))
+
+
+@hg.cell(name="gradients_own")
+def own(x, W, h, s):
+    g = torch.sigmoid(x.g + W.g(h))
+    kept = g * s - (1 - g) * torch.tanh(x.k + W.k(s))
+    return 0.5 * kept + 0.5 * h, kept
+
+
+@pytest.mark.parametrize(
+    ("cell", "how"),
+    [
+        ("lstm", {"num_layers": 2, "bidirectional": True, "zoneout": 0.3}),
+        ("gru", {"num_layers": 2, "residual": True, "layer_norm": True, "batch_first": True}),
+        (own, {"num_layers": 2, "zoneout": {"s": 0.4}, "initial_state": "learned"}),
+    ],
+)
+def test_a_states_gradient_is_how_an_answer_moves_where_it_is_held(
+    cell: Any, how: dict[str, Any]
+) -> None:
+    """By differences, of runs in which a state is held a little above and below what it was."""
+    torch.manual_seed(4)
+    layers = hg.Recurrent(cell, 3, 3, **how).double()
+    with torch.no_grad():
+        for parameter in layers.parameters():
+            parameter.normal_(std=0.7)
+    found = look(layers, torch.randn(4, 3).double())
+    view = found.gradients(place=-3)
+    for name, norms in view.norms.items():
+        for side, layer in enumerate(found.passes):
+            for step in range(4):
+                at = found.trace[name][side, step]
+                slopes = []
+                for nudge in 1e-5 * torch.eye(3).double():
+                    more, less = (
+                        found.what_if(Clamp(name, each, layer=layer, steps=step + 1)).after[1].sum()
+                        for each in (at + nudge, at - nudge)
+                    )
+                    slopes.append(float(more - less) / 2e-5)
+                wanted = math.hypot(*slopes)
+                assert float(norms[side, step]) == pytest.approx(wanted, rel=1e-5, abs=1e-8)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -76,7 +102,7 @@ def test_a_gradient_that_vanishes_is_found_where_it_does() -> None:
     assert view.vanishes("h", 0) == 10  # 2 ** -10 is the first under a thousandth
     assert view.explodes("h", 0) is None
     assert_equal(view.step_radii, torch.tensor([0.5], dtype=torch.float64), "output")
-    assert view.weight_radii == ({"hidden": 0.5},) or 0.5 in view.weight_radii[0].values()
+    assert [list(each.values()) for each in view.weight_radii] == [[0.5]]
     text = view.as_text(width=80)
     assert "In 1 h it vanishes: from 10 steps back on it is under a thousandth" in text
 
@@ -139,7 +165,7 @@ def test_nothing_of_the_model_is_touched() -> None:
     assert torch.equal(torch.get_rng_state(), chance)
     assert_equal(dict(layers.state_dict()), before, "bits")
     assert all(p.grad is None and p.requires_grad for p in layers.parameters())
-    assert not layers.training
+    assert layers.training
     assert view.parameters > 0
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from tests import golden
+from tests.test_inspection_trace import model_of
 from tests.tolerances import assert_equal
 from torch import Tensor
 
 import headgate as hg
 from headgate.errors import DataError
+from headgate.inspection import side_by_side
 from headgate.inspection.memory import Memory
 from headgate.inspection.trace import Inspection, look
-from headgate.model import Model, load
-
-
-@cache
-def model_of(task: str) -> Model:
-    return load(golden.HERE / task)
 
 
 def seen(task: str) -> Inspection:
@@ -75,6 +70,25 @@ def test_every_change_is_that_of_a_whole_run(task: str) -> None:
             every.append((probabilities(task, found, x)[at].double() - base).abs().sum() / 2)
         for change in view.change[k]:
             assert float((torch.stack(every) - change).abs().min()) < 1e-6
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_run_from_the_changed_step_on_is_a_whole_run(
+    both: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "rows_at_once", lambda _: 3)
+    torch.manual_seed(2)
+    how: dict[str, Any] = {"residual": not both, "zoneout": 0.2, "initial_state": "learned"}
+    layers = hg.Recurrent("lstm", 4, 4, num_layers=2, bidirectional=both, **how).double()
+    with torch.no_grad():
+        for parameter in layers.parameters():
+            parameter.normal_(std=0.6)
+    found = look(layers, torch.randn(9, 4).double())
+    steps, values = torch.tensor([8, 7, 3, 5, 6, 0, 1]), torch.randn(7, 4).double()
+    x = found.inputs[:, None].repeat(1, 7, 1)
+    x[steps, torch.arange(7)] = values
+    wanted = layers.eval()(x)[0].transpose(0, 1).detach()
+    assert_equal(torch.cat(list(side_by_side.changed(found, steps, values))), wanted, "output")
 
 
 def test_the_gradient_guesses_a_small_change() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import headgate as hg
 from headgate.inspection.passes import plain, run_passes
-from headgate.inspection.stepwise import gradients_of, run_stepwise, state_gradients
+from headgate.inspection.stepwise import gradients_of, run_stepwise
 from headgate.program import split
 
 
@@ -63,7 +63,7 @@ def test_step_by_step_is_all_at_once(cell: str) -> None:
     outputs, last = run_passes(layers, x, plain)
     assert_equal(found.outputs.detach(), outputs.detach(), "output")
     assert_equal([s.detach() for s in found.last], [s.detach() for s in last], "output")
-    got = state_gradients(found, found.outputs[2].sum(), layers.program.states)
+    got, _ = gradients_of(found, found.outputs[2].sum(), layers.program.states)
     # the second layer: forwards nothing after the step counts, backwards nothing before it
     assert not got[layers.program.states[0]][2, 3:].any()
     assert not got[layers.program.states[0]][3, :2].any()
@@ -74,7 +74,7 @@ def test_the_first_gradient_is_that_of_the_first_state() -> None:
     layers = made("gru")
     x = torch.randn(5, 1, 3, dtype=torch.float64)
     found = run_stepwise(layers, x)
-    got = state_gradients(found, found.outputs[-1].sum(), ("h",))["h"][0, 0, 0]
+    got = gradients_of(found, found.outputs[-1].sum(), ("h",))[0]["h"][0, 0, 0]
     first = found.passes[0].states[0][0].detach()
     for unit in range(5):
         ends = []
@@ -99,7 +99,7 @@ def test_states_before_a_step_are_those_of_its_direction() -> None:
 def test_parameters_get_no_gradient_and_a_long_input_no_deep_recursion() -> None:
     layers = hg.Recurrent("rnn", 2, 2)
     found = run_stepwise(layers, torch.zeros(1200, 1, 2))
-    got = state_gradients(found, found.outputs[-1].sum(), ("h",))["h"]
+    got = gradients_of(found, found.outputs[-1].sum(), ("h",))[0]["h"]
     assert got.shape == (1, 1200, 1, 2)
     assert all(parameter.grad is None for parameter in layers.parameters())
     assert not any(weight.requires_grad for weight in found.passes[0].of.weights.values())

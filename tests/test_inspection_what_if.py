@@ -321,7 +321,7 @@ def test_nothing_of_the_model_is_touched() -> None:
     assert torch.equal(torch.get_rng_state(), chance)
     assert_equal(dict(layers.state_dict()), before, "bits")
     assert_equal(found.inputs, inputs, "bits")
-    assert not layers.training
+    assert layers.training
     assert all(parameter.grad is None for parameter in layers.parameters())
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from headgate.errors import TrainingError
-from headgate.training import Learner, Moment, Plan, Reporter, Validation, fit, loop
+from headgate.training import Learner, Moment, Note, Plan, Reporter, Validation, fit, loop
 
 QUICK: dict[str, Any] = {"warmup": 0, "average": 0.0, "weight_decay": 0.0, "validate_every": 1}
 
@@ -71,6 +71,9 @@ class Notes:
 
     def validation(self, moment: Moment, validation: Validation, *, best: bool) -> None:
         self.validations.append((moment, best))
+
+    def note(self, moment: Moment, note: Note) -> None:
+        pass
 
     def end(self, reason: str) -> None:
         self.ended.append(reason)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from headgate.artifacts.checkpoint import FILE, Checkpoint
 from headgate.errors import ModelDirectoryError, OutputError
-from headgate.training import History, Moment, Plan, Validation, fit
+from headgate.training import History, Moment, Note, Plan, Validation, fit
 
 STEPS = 7  # of an epoch
 PLAN: dict[str, Any] = {"epochs": 3, "validate_every": 5, "save_every": 0.0, "warmup": 4}
@@ -63,6 +63,9 @@ class Until:
             raise StoppedError
 
     def validation(self, moment: Moment, validation: Validation, *, best: bool) -> None:
+        pass
+
+    def note(self, moment: Moment, note: Note) -> None:
         pass
 
     def end(self, reason: str) -> None:

@@ -20,8 +20,7 @@ from headgate.inspection.doctor import Doctor as Real
 from headgate.layers import Recurrent
 from headgate.model import Model, load
 from headgate.tasks.many_to_one import ManyToOneLearner
-from headgate.training import Console, Doctor, Moment, Note, Plan, Validation, fit, watch
-from headgate.training.protocol import NoteReporter
+from headgate.training import Console, Doctor, Moment, Note, Plan, Reporter, Validation, fit, watch
 from headgate.training.watch import Course, Seen, Watch
 
 PLAN: dict[str, Any] = {"warmup": 0, "average": 0.0, "validate_every": 20, "patience": 999}
@@ -132,8 +131,8 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 def test_the_protocols_are_kept() -> None:
     assert isinstance(Real(), Doctor)
     assert isinstance(Finds(), Doctor)
-    assert isinstance(Notes(), NoteReporter)
-    assert isinstance(Console(), NoteReporter)
+    assert isinstance(Notes(), Reporter)
+    assert isinstance(Console(), Reporter)
 
 
 @pytest.mark.usefixtures("_always")

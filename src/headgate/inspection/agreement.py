@@ -44,12 +44,12 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), least)
 
 
-def change(before: Float[Tensor, "S V"], after: Float[Tensor, "S V"], kind: str) -> Tensor:
+def change(before: Float[Tensor, "*rows V"], after: Float[Tensor, "S V"], kind: str) -> Tensor:
     """Measure how far each place of an answer changed.
 
     Args:
-        before: log-probabilities of V choices, or V numbers.
-        after: likewise.
+        before: log-probabilities of V choices, or V numbers; one row where all have the same.
+        after: likewise, a row for each.
         kind: ``LOG_PROBABILITIES`` or ``NUMBERS``.
 
     Returns:

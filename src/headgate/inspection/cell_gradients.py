@@ -16,7 +16,7 @@ from headgate.errors import DataError, ShapeError
 from headgate.inspection.drawing import QUALITATIVE, columns_of, laid_out, pad, strip, table
 from headgate.inspection.gradients_drawing import add_line, log_scale
 from headgate.inspection.passes import Layers
-from headgate.inspection.stepwise import run_stepwise, state_gradients
+from headgate.inspection.stepwise import gradients_of, run_stepwise
 from headgate.inspection.view import Labels, View, graphs
 
 
@@ -132,7 +132,7 @@ def compare_gradients(
                 f"cells side by side have outputs of one size, not {last.shape[1]} "
                 f"and {len(weight)}"
             )
-        got = state_gradients(run, (last @ weight.double()).sum(), each.program.states)
+        got, _ = gradients_of(run, (last @ weight.double()).sum(), each.program.states)
         found.append(_by_distance(list(got.values())))
     first, whole = (torch.stack(part) for part in zip(*found, strict=True))
     return CellGradients(tuple(layers), first, whole)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from headgate.inspection.findings import Finding
 from headgate.inspection.passes import Pass, passes_of
+from headgate.inspection.spectra import weight_radii
 from headgate.layers import GRU, LSTM, RNN, Recurrent
 from headgate.program import split
 from headgate.program.retention import retention
 
-_LARGEST = 1024  # units of a matrix whose eigenvalues are computed
 _TAME, _WILD = 0.1, 3.0  # spectral radii of a cell that makes its state anew at every step
 _LOST = 0.25  # of what a loss had gained
 _NOTICED = 0.1  # of the best loss: a rise that is more than chance
@@ -44,7 +44,7 @@ def check_weights(network: nn.Module) -> tuple[list[Finding], dict[str, float]]:
             continue
         for side in (side for sides in passes_of(part) for side in sides):
             where = f"{name}, layer {side.name}" if name else f"layer {side.name}"
-            own = _radii(side)
+            own = {block: r for block, r in weight_radii(side).items() if math.isfinite(r)}
             radii |= {f"{where}, {block}": radius for block, radius in own.items()}
             found += _judged(side, where, own)
     return found, radii
@@ -61,17 +61,6 @@ def _unsound(name: str, parameter: Tensor) -> Finding | None:
         f"{name}: {count} of {parameter.numel()} weights are not finite, so no answer is; go back "
         "to an earlier model, and train with a smaller learning_rate",
     )
-
-
-@torch.no_grad()
-def _radii(side: Pass) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for (kind, block), part in split(side.program, side.weights).items():
-        square = part.dim() == 2 and part.shape[0] == part.shape[1] <= _LARGEST
-        if kind == "matmul" and square and bool(part.isfinite().all()):
-            eigenvalues = torch.linalg.eigvals(part.detach().cpu().double())
-            found[block] = float(eigenvalues.abs().max())
-    return found
 
 
 def _judged(side: Pass, where: str, radii: Mapping[str, float]) -> list[Finding]:

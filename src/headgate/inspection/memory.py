@@ -13,13 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from headgate.errors import DataError
-from headgate.inspection.drawing import (
-    QUALITATIVE,
-    bar,
-    columns_of,
-    laid_out,
-    table,
-)
+from headgate.inspection.agreement import change as how_far
+from headgate.inspection.drawing import QUALITATIVE, bar, columns_of, laid_out, table
 from headgate.inspection.gradients import name_of, origins
 from headgate.inspection.labels import clip, display_width, visible
 from headgate.inspection.side_by_side import changed, gradients_at
@@ -42,7 +37,7 @@ class Memory(View):
         steps: the steps that were changed, from 0, [K].
         distances: how far each lies before the answer; below 0 it comes after it.
         change: the change of the answer, [K, R] for R replacements: the total variation distance
-            of two distributions, or the mean absolute difference of numbers.
+            of two distributions, or the greatest difference of numbers.
         score_change: the absolute change of the answer's score, in nats or as numbers, [K, R].
         gradient: what the gradient makes of ``score_change``: the mean over the replacements of
             the absolute product of ∂score/∂xₜ and the change of xₜ, [K].
@@ -180,7 +175,7 @@ class Memory(View):
         return laid_out(drawn, title=f"{self.title}: {escape(self.answer)}", height=560)
 
 
-_UNIT = {LOG_PROBABILITIES: "total variation", "numbers": "mean absolute difference"}
+_UNIT = {LOG_PROBABILITIES: "total variation", "numbers": "greatest difference"}
 
 
 def _band(drawn: Any, at: list[int], values: Tensor, colour: str) -> None:
@@ -289,10 +284,7 @@ def _changes(
     samples = others.shape[1]
     for answers in changed(inspection, chosen.repeat_interleave(samples), others.flatten(0, 1)):
         there = answers[:, place].double().cpu()
-        if inspection.outcome.kind == LOG_PROBABILITIES:
-            changes.append((there.exp() - base.exp()).abs().sum(1) / 2)
-        else:
-            changes.append((there - base).abs().mean(1))
+        changes.append(how_far(base, there, inspection.outcome.kind))
         scores.append((inspection.scores(answers.double().cpu(), place) - said).abs())
     shape = (len(chosen), samples)
     return torch.cat(changes).view(shape), torch.cat(scores).view(shape)

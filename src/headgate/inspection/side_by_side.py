@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from headgate.inspection.passes import States, plain, run_passes
 from headgate.inspection.trace import Inspection
 
 _NUMBERS = 2**26  # that are held at once: 256 MiB of float32
@@ -44,12 +45,31 @@ def changed(
         The answers to some of the K inputs, in their order, without a gradient.
     """
     size = rows_at_once(inspection)
+    with torch.no_grad():
+        outputs, _ = run_passes(
+            inspection.layers, inspection.inputs[:, None], plain, inspection.start_of(1)
+        )
     for some, there in zip(steps.split(size), values.split(size), strict=True):
         rows = torch.arange(len(some), device=there.device)
         x = inspection.inputs[:, None].repeat(1, len(some), 1)
         x[some.to(there.device), rows] = there
+        # what comes before the first change is as it was, where nothing reads backwards
+        first = 0 if inspection.layers.bidirectional else int(some.min())
         with torch.no_grad():
-            yield inspection.answers(x)
+            y, last = run_passes(
+                inspection.layers, x[first:], plain, _states_before(inspection, first, len(some))
+            )
+            whole = torch.cat([outputs[:first].expand(-1, len(some), -1), y])
+            yield inspection.outcome.of(whole, last, x)
+
+
+def _states_before(inspection: Inspection, step: int, rows: int) -> States:
+    """The states that a step begins from, of layers in one direction, for several rows."""
+    if step == 0:
+        return inspection.start_of(rows)
+    names, like = inspection.layers.program.states, inspection.inputs
+    states = (inspection.trace[name][:, step - 1, None] for name in names)
+    return tuple(state.to(like).expand(-1, rows, -1).contiguous() for state in states)
 
 
 def gradients_at(

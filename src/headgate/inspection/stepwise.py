@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +76,7 @@ def run_stepwise(
     Example:
         >>> from headgate.layers import Recurrent
         >>> found = run_stepwise(Recurrent("lstm", 3, 5), torch.ones(4, 1, 3))
-        >>> state_gradients(found, found.outputs[-1].sum(), ("h", "c"))["c"].shape
+        >>> gradients_of(found, found.outputs[-1].sum(), ("h", "c"))[0]["c"].shape
         torch.Size([1, 4, 1, 5])
     """
     passes: list[Steps] = []
@@ -111,10 +111,10 @@ def _steps(side: Pass, inputs: Tensor, states: States) -> Steps:
     return Steps(plain, inputs, first, tuple(found[::-1] if side.reverse else found))
 
 
-def state_gradients(
-    found: Stepwise, score: Float[Tensor, ""], names: Sequence[str]
-) -> Mapping[str, Float[Tensor, "D T B _"]]:
-    """Give the gradient of a number in every state at every step.
+def gradients_of(
+    found: Stepwise, score: Float[Tensor, ""], names: Sequence[str], x: Tensor | None = None
+) -> tuple[dict[str, Float[Tensor, "D T B _"]], Tensor | None]:
+    """Give the gradient of a number in every state at every step, and in what was read.
 
     It is the total derivative: through what follows in the same step, as an LSTM's h from its c,
     and through all later steps.
@@ -123,26 +123,11 @@ def state_gradients(
         found: the layers, step by step.
         score: the number, which follows from ``found.outputs`` or ``found.last``.
         names: of the states, in the order of the program.
-
-    Returns:
-        For each state [D, T, B, N]; zero where the number does not depend on it.
-    """
-    return gradients_of(found, score, names)[0]
-
-
-def gradients_of(
-    found: Stepwise, score: Float[Tensor, ""], names: Sequence[str], x: Tensor | None = None
-) -> tuple[dict[str, Float[Tensor, "D T B _"]], Tensor | None]:
-    """Give the gradient of a number in every state at every step, and in what was read.
-
-    Args:
-        found: the layers, step by step.
-        score: the number.
-        names: of the states, in the order of the program.
         x: what was read, [T, B, M], where its gradient is wanted, too; it asks for one.
 
     Returns:
-        For each state [D, T, B, N]; the gradient in ``x``, of its shape, or None.
+        For each state [D, T, B, N], zero where the number does not depend on it; the gradient in
+        ``x``, of its shape, or None.
     """
     flat = [state for each in found.passes for states in each.states for state in states]
     wanted = flat if x is None else [*flat, x]

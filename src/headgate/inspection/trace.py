@@ -67,14 +67,16 @@ class Inspection:
 
     Args:
         tokens: the names of the T steps, as a reader knows them.
-        layers: the recurrent layers, in evaluation mode, time first.
+        layers: the recurrent layers, which are run as in evaluation.
         inputs: what they read, [T, M], without a gradient.
         outcome: what the model makes of them.
         start: the states that they begin from, each [D, 1, N]; as the layers begin where None.
         text: the input where it is a text.
         attention: of a model that attends.
         surprise: of a language model the bits that each token came with, [T].
-        decoder: of an encoder, the inspection of the decoder that wrote the answer.
+        decoder: of an encoder, the inspection of the decoder that wrote the answer. In the orders
+            "input_feeding" and "bahdanau" its inputs have what a step was fed of the one before; a
+            gradient or a change of the decoder does not go through that.
     """
 
     tokens: tuple[str, ...]
@@ -116,10 +118,9 @@ class Inspection:
         Each [D, T, N], for the states that have such a factor.
         """
         program = passes_of(self.layers)[0][0].program
-        shape = {state: self.trace[state].shape for state in program.states}
         names = with_retention(program)[1]
         return {
-            state: torch.full(shape[state], factor)
+            state: self.trace[state].new_full((), factor).expand_as(self.trace[state])
             if isinstance(factor, float)
             else self._traced[names[state]]
             for state, factor in retention(program).items()
@@ -365,7 +366,8 @@ def look(
 ) -> Inspection:
     """Look into recurrent layers that belong to no model.
 
-    The outputs of the layers stand for a model's answers, one after each step.
+    The outputs of the layers stand for a model's answers, one after each step. Layers in training
+    are seen as they would be in evaluation, and stay in training.
 
     Args:
         layers: any recurrent layers, a user's own cell too.
@@ -388,6 +390,5 @@ def look(
     if x.dim() != 2 or x.shape[1] != layers.input_size:
         raise ShapeError(f"the layers read [T, {layers.input_size}], and {tuple(x.shape)} came")
     steps = tuple(str(step) for step in range(1, len(x) + 1)) if tokens is None else tuple(tokens)
-    layers.eval()
     outcome = Outcome(lambda y, last, x: y.transpose(0, 1), NUMBERS, steps, aligned=True)
     return Inspection(steps, layers, x.detach(), outcome)

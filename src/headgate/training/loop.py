@@ -23,7 +23,6 @@ from headgate.training.protocol import (
     Learner,
     Moment,
     Note,
-    NoteReporter,
     Reporter,
     Validation,
 )
@@ -298,8 +297,7 @@ class _Run:
         for note in notes:
             self.history.notes.append(note.sentence)
             for reporter in self.reporters:
-                if isinstance(reporter, NoteReporter):
-                    reporter.note(self.moment(), note)
+                reporter.note(self.moment(), note)
 
     def diverged(self, loss: float) -> str:
         where = f"the loss is {loss:.4g} at step {self.step}"

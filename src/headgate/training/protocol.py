@@ -79,27 +79,6 @@ class Moment:
 
 
 @runtime_checkable
-class Reporter(Protocol):
-    """Whoever wants to know: a terminal, a file, or nobody."""
-
-    def resumed(self, moment: Moment) -> None:
-        """Hear that the training goes on from a checkpoint."""
-        ...
-
-    def step(self, moment: Moment) -> None:
-        """Hear of a step."""
-        ...
-
-    def validation(self, moment: Moment, validation: Validation, *, best: bool) -> None:
-        """Hear of a validation, and whether it is the best so far."""
-        ...
-
-    def end(self, reason: str) -> None:
-        """Hear why the training ended."""
-        ...
-
-
-@runtime_checkable
 class Note(Protocol):
     """A defect of a training or of what trains: of what kind, where, and what to do."""
 
@@ -120,11 +99,27 @@ class Note(Protocol):
 
 
 @runtime_checkable
-class NoteReporter(Protocol):
-    """A reporter that also wants to hear of defects."""
+class Reporter(Protocol):
+    """Whoever wants to know: a terminal, a file, or nobody."""
+
+    def resumed(self, moment: Moment) -> None:
+        """Hear that the training goes on from a checkpoint."""
+        ...
+
+    def step(self, moment: Moment) -> None:
+        """Hear of a step."""
+        ...
+
+    def validation(self, moment: Moment, validation: Validation, *, best: bool) -> None:
+        """Hear of a validation, and whether it is the best so far."""
+        ...
 
     def note(self, moment: Moment, note: Note) -> None:
         """Hear of a defect, when it is first seen."""
+        ...
+
+    def end(self, reason: str) -> None:
+        """Hear why the training ended."""
         ...
 
 

@@ -88,7 +88,7 @@ class Watch:
     def __init__(self, plan: Plan, doctor: Doctor | None = None) -> None:
         self.plan, self.doctor = plan, doctor
         self.course = Course()
-        self.spent, self.last, self.visits = 0.0, FIRST, 0  # seconds
+        self.spent, self.last = 0.0, FIRST  # seconds
         self.clipped, self.norm = 0.0, 0.0
         self.said: list[list[str]] = []  # kind, where
         self.listened = False
@@ -152,7 +152,6 @@ class Watch:
         finally:
             self.last = time.monotonic() - began
             self.spent += self.last
-            self.visits += 1
 
     def _clipping(self) -> Seen:
         clip = self.plan.clip
@@ -200,4 +199,4 @@ class Watch:
             setattr(self, name, numbers[name])
 
 
-_NUMBERS = ("spent", "last", "visits", "clipped", "norm", "said")
+_NUMBERS = ("spent", "last", "clipped", "norm", "said")
