@@ -49,7 +49,7 @@ def test_other_tasks_have_rows_too(
     if task == "generate":
         generator().save(tmp_path / "m")
         assert command("doctor", tmp_path / "m", write_verses(tmp_path)) == 0
-        assert "gradients of 1 rows" in capsys.readouterr().out
+        assert "gradients of 1 row\n" in capsys.readouterr().out
         return
     made = load(GOLDEN / task)
     source = made.config["data"]
@@ -101,4 +101,43 @@ def test_a_report_that_cannot_be_written_is_said(
 ) -> None:
     report = tmp_path / "none" / "r.json"
     assert command("doctor", model, "--json", report) == 2
-    assert f"{report} could not be written: No such file" in capsys.readouterr().err
+    assert f"{report} cannot be written: there is no folder" in capsys.readouterr().err
+
+
+def test_rows_need_no_target_and_may_have_an_encoding(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "only.csv"
+    data.write_bytes("review\n따뜻한 영화\n지루한 영화\n".encode("cp949"))
+    assert command("doctor", model, data) == 2
+    assert "--encoding" in capsys.readouterr().err
+    assert command("doctor", model, data, "--encoding", "cp949") == 0
+    assert "gradients of 2 rows" in capsys.readouterr().out
+
+
+def test_weights_that_are_not_finite_are_found_and_the_report_is_strict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier().save(tmp_path / "healthy")
+    made = load(tmp_path / "healthy")
+    with torch.no_grad():
+        made.task.network.recurrent.weight_hh_l0.fill_(float("nan"))
+    made.save(tmp_path / "sick")
+    data, report = write_reviews(tmp_path), tmp_path / "r.json"
+    assert command("doctor", tmp_path / "sick", data, "--json", report) == 0
+    assert "not finite: recurrent.weight_hh_l0" in capsys.readouterr().out
+
+    def refused(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    json.loads(report.read_text(encoding="utf-8"), parse_constant=refused)
+
+
+def test_a_row_that_cannot_be_read_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_csv(tmp_path / "d.csv", [("a warm",), ("a #",)], ["text"])
+    assert command("doctor", GOLDEN / "generate", data) == 2
+    assert "d.csv: input 2: the prompt has what the training text has not: '#'" in (
+        capsys.readouterr().err
+    )

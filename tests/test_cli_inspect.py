@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,22 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "unit": (["--text", "a film", "--set", "h[8]=0"], "8"),
     "change": (["--text", "a film", "--change", "x"], "--change wants N=TOKEN, such as 3=good"),
     "changed step": (["--text", "a film", "--change", "3=x"], "3"),
+    "number of no end": (["--text", "a", "--change", "9" * 5000 + "=x"], "--change wants N=TOKEN"),
+    "one step twice": (["--text", "a", "--change", "1=x", "--change", "1=y"], "token 1 twice"),
+    "great repeat": (["--text", "a film", "--query", "a{99999999999}"], "no regular expression"),
+    "row of no file": (["--text", "a", "--row", "2"], "--row is for --data"),
+    "layer of no view": (
+        ["--text", "a", "--layer", "9", "--view", "memory"],
+        "--layer and --gate are for --view gates",
+    ),
+    "gate of no view": (["--text", "a b", "--gate", "h", "--set", "h=0"], "--layer and --gate"),
+    "place of no view": (["--text", "a", "--place", "0", "--view", "gates"], "--place is for"),
+    "held out of no query": (["--text", "a", "--held-out", "b.txt"], "there is no such file"),
+    "half of a pair": (["--text", "a \udcff"], "--text is to be UTF-8, and 'a \\udcff' came"),
+    "folder as a text": (["--text-file", "."], "a text file was wanted, and this is a folder"),
+    "no name": (["--text", "a", "--json", ""], "the name of a file to write is empty"),
+    "no folder": (["--text", "a", "--html", "none/a.html"], "there is no folder none; make it"),
+    "one file": (["--text", "a", "--html", "a", "--json", "a"], "a is named for two files"),
 }
 
 
@@ -141,3 +159,48 @@ def test_what_is_wrong_is_said(case: str, model: Path, capsys: pytest.CaptureFix
     err = said(capsys, model, *words, code=2)
     assert message in err
     assert "Traceback" not in err
+
+
+def test_another_text_is_for_patterns_only(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("a warm film", encoding="utf-8")
+    err = said(capsys, model, "--text", "a film", "--held-out", other, code=2)
+    assert "--held-out is for --query" in err
+
+
+def test_a_text_file_may_have_any_ending_and_encoding(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_bytes("따뜻한 영화".encode("cp949"))
+    words = (model, "--text-file", notes, "--view", "gates")
+    assert "--encoding" in said(capsys, *words, code=2)
+    assert "영화" in said(capsys, *words, "--encoding", "cp949")
+
+
+def test_a_row_needs_no_target(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "only.csv"
+    data.write_text("review\na warm film\na lovely film\n", encoding="utf-8")
+    assert "lovely" in said(capsys, model, "--data", data, "--row", "2", "--view", "gates")
+
+
+@pytest.mark.parametrize(("task", "what"), [("caption", "a picture"), ("transcribe", "a sound")])
+def test_a_model_of_files_has_no_text_file(
+    task: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    err = said(capsys, GOLDEN / task, "--text-file", tmp_path / "a.txt", code=2)
+    assert f"the model reads {what}, and no text: name its file with --text" in err
+
+
+def test_files_are_written_though_nobody_reads_the_pipe(model: Path, tmp_path: Path) -> None:
+    place = tmp_path / "seen.json"
+    words = ["inspect", str(model), "--text", "a warm film", "--json", str(place)]
+    code = "import sys; from headgate.cli import main; main(sys.argv[1:])"
+    with subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+    assert json.loads(place.read_text(encoding="utf-8"))["task"] == "classify"

@@ -62,3 +62,9 @@ def test_what_can_be_told_apart() -> None:
 def test_a_pattern_that_is_none_is_refused_with_its_place() -> None:
     with pytest.raises(DataError, match=r"'a\(b' is no regular expression: .* at character 2"):
         compiled("a(b")
+
+
+@pytest.mark.parametrize("pattern", ["a{99999999999}", "(" * 5000 + ")" * 5000])
+def test_a_pattern_too_large_to_read_is_refused(pattern: str) -> None:
+    with pytest.raises(DataError, match="is no regular expression that can be read"):
+        compiled(pattern)

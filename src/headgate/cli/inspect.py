@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headgate.cli.asked import row_of, text_of
-from headgate.cli.options import ModelPath, refuse_existing
+from headgate.cli.options import Encoding, ModelPath
 from headgate.cli.screen import heading, in_colour, say
+from headgate.cli.whole import check_places
 from headgate.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from headgate.model import Model
 
 PARTS = ("encoder", "decoder")
+_FILES = {"caption": "a picture", "transcribe": "a sound"}  # what an input is a path of
 
 
 def inspect(  # noqa: PLR0913 - each is an option of the command
@@ -37,7 +40,11 @@ def inspect(  # noqa: PLR0913 - each is an option of the command
     data: Annotated[
         str | None, typer.Option(metavar="FILE", help="A table whose row --row is the input.")
     ] = None,
-    row: Annotated[int, typer.Option(metavar="N", min=1, help="The row of --data, from 1.")] = 1,
+    row: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="The row of --data, from 1. [default: 1]"),
+    ] = None,
+    encoding: Encoding = None,
     view: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,17 +92,16 @@ def inspect(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """See what a model does with an input: gates, gradients, memory, attention."""
     # Long: each option of the command is an argument.
-    refuse_existing(html)
-    refuse_existing(report)
+    check_places(html, report)
     from headgate.cli.inspect_files import write_json, write_page
     from headgate.cli.inspect_views import Wishes
     from headgate.model import load
 
     loaded = load(model)
-    seen = [
-        _part(loaded.inspect(each), part) for each in _inputs(loaded, text, text_file, data, row)
-    ]
-    other = None if held_out is None else _part(loaded.inspect(text_of(held_out)), part)
+    asked = _Asked(tuple(text or ()), text_file, data, row, encoding)
+    seen = [_part(loaded.inspect(each), part) for each in asked.inputs(loaded)]
+    beside = None if held_out is None else text_of(held_out, encoding)
+    other = None if beside is None else _part(loaded.inspect(beside), part)
     wishes = Wishes(
         views=tuple(view or ()),
         layer=layer,
@@ -107,27 +113,52 @@ def inspect(  # noqa: PLR0913 - each is an option of the command
         changes=tuple(change or ()),
     )
     shown = [(each, wishes.of(each, loaded.inspect)) for each in seen]
-    for each, views in shown:
-        _show(each, views)
+    # before anything is drawn, as who reads a pipe may leave it
     if report is not None:
         write_json(report, loaded, shown)
-        say(f"\nwritten: {report}")
     if html is not None:
-        write_page(html, Path(model).name, loaded, shown)
-        say(f"\nwritten: {html}")
+        write_page(html, Path(model).resolve().name, loaded, shown)
+    for _, views in shown:
+        _show(views)
+    for path in filter(None, (report, html)):
+        say(f"\nwritten: {path}")
 
 
-def _inputs(
-    loaded: Model, text: list[str] | None, file: str | None, data: str | None, row: int
-) -> list[Any]:
-    ways = [bool(text), file is not None, data is not None]
-    if sum(ways) != 1:
+@dataclass(frozen=True)
+class _Asked:
+    """The options that say what the input is."""
+
+    texts: tuple[str, ...]
+    file: str | None
+    data: str | None
+    row: int | None
+    encoding: str | None
+
+    def inputs(self, loaded: Model) -> list[Any]:
+        if sum((bool(self.texts), self.file is not None, self.data is not None)) != 1:
+            raise DataError(
+                "one input is wanted: --text TEXT, --text-file FILE, or --data FILE with --row N"
+            )
+        if self.row is not None and self.data is None:
+            raise DataError("--row is for --data: name a file of rows, or leave it out")
+        if self.file is not None:
+            kind = _FILES.get(loaded.task.name)
+            if kind:
+                raise DataError(f"the model reads {kind}, and no text: name its file with --text")
+            return [text_of(self.file, self.encoding)]
+        if self.data is not None:
+            return [row_of(loaded, self.data, self.row or 1, encoding=self.encoding)]
+        return [*map(_stored, self.texts)]
+
+
+def _stored(text: str) -> str:
+    """Refuse bytes of the command line that are no UTF-8, but in the name of a file."""
+    bad = next((each for each in text if "\ud800" <= each <= "\udfff"), None)
+    if bad is not None and not Path(text).exists():
         raise DataError(
-            "one input is wanted: --text TEXT, --text-file FILE, or --data FILE with --row N"
+            f"--text is to be UTF-8, and {text!a} came: convert it first, for example with iconv"
         )
-    if file is not None:
-        return [text_of(file)]
-    return [row_of(loaded, data, row)] if data is not None else list(text or ())
+    return text
 
 
 def _part(found: Inspection, part: str | None) -> Inspection:
@@ -144,7 +175,7 @@ def _part(found: Inspection, part: str | None) -> Inspection:
     return found.decoder
 
 
-def _show(found: Inspection, views: Sequence[View]) -> None:
+def _show(views: Sequence[View]) -> None:
     for view in views:
         text = view.as_text(colour=in_colour())
         if not text.startswith(view.title):

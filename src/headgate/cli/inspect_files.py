@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from headgate.errors import OutputError
+from headgate.cli.whole import write_whole
 from headgate.inspection.trace import Inspection
 from headgate.inspection.view import View
 from headgate.model import Model
@@ -31,7 +31,7 @@ def write_json(path: str, model: Model, seen: Seen) -> None:
         for found, views in seen
     ]
     whole = {"task": model.config["task"], "data": model.config["data"]["input"], "inputs": inputs}
-    _write(path, json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n")
+    write_whole(path, json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_page(path: str, title: str, model: Model, seen: Seen) -> None:
@@ -49,7 +49,7 @@ def write_page(path: str, title: str, model: Model, seen: Seen) -> None:
     """
     from headgate.inspection.report import report
 
-    _write(path, report(seen, title=title, intro=_said(model)))
+    write_whole(path, report(seen, title=title, intro=_said(model)))
 
 
 def _said(model: Model) -> str:
@@ -62,11 +62,3 @@ def _said(model: Model) -> str:
     settings = model.task.settings
     layers = f"{settings.cell}, {settings.num_layers} × {settings.hidden_size} units"
     return f"Task {model.task.name}; {layers}." + (f" On its test part: {known}." if known else "")
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        with open(path, "x", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}") from error

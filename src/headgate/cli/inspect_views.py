@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.cli.patterns import check_pattern
 from headgate.errors import DataError, UnknownNameError
 from headgate.inspection.trace import Inspection
 from headgate.inspection.view import View
 
 VIEWS: Mapping[str, Callable[[Wishes, Inspection], View]]
+_PLACED = {"gradients", "memory", "attribution"}
+_SHOWN = 60  # characters of what came, in an error
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Wishes:
         for name in self.views:
             if name not in VIEWS:
                 raise UnknownNameError("view", name, VIEWS)
+        self._refuse_unused()
 
     def of(self, found: Inspection, inspect: Callable[[Any], Inspection]) -> list[View]:
         """Make the views of one input.
@@ -53,26 +58,53 @@ class Wishes:
         Returns:
             The views, in a fixed order.
         """
-        asked = bool(self.queries or self.clamps or self.changes)
-        names = self.views or (() if asked else tuple(VIEWS))
+        names = self._names()
         if not self.views and found.attention is None:
             names = tuple(name for name in names if name != "attention")
         views = [VIEWS[name](self, found) for name in names]
-        views += [found.query(each, held_out=self.held_out) for each in self.queries]
+        for each in self.queries:
+            for text in (found.text, self.held_out.text if self.held_out else None):
+                check_pattern(each, text or "")
+            views.append(found.query(each, held_out=self.held_out))
         if self.clamps:
             views.append(found.what_if(*self.clamps, place=self.place))
         if self.changes:
-            views.append(
-                found.what_if_token(dict(map(_change, self.changes)), inspect, place=self.place)
-            )
+            views.append(found.what_if_token(_changes(self.changes), inspect, place=self.place))
         return views
 
+    def _names(self) -> tuple[str, ...]:
+        asked = bool(self.queries or self.clamps or self.changes)
+        return self.views or (() if asked else tuple(VIEWS))
 
-def _change(text: str) -> tuple[int, str]:
-    number, equals, token = text.partition("=")
-    if not equals or not number.strip().isdecimal():
-        raise DataError(f"--change wants N=TOKEN, such as 3=good, not {text!r}")
-    return int(number), token
+    def _refuse_unused(self) -> None:
+        """Refuse what none of the views would heed, rather than show something else."""
+        names = self._names()
+        if (self.layer is not None or self.names) and "gates" not in names:
+            raise DataError("--layer and --gate are for --view gates: add it, or leave them out")
+        if self.place is not None and not (_PLACED & {*names} or self.clamps or self.changes):
+            raise DataError(
+                f"--place is for --view {', '.join(sorted(_PLACED))}, --set and --change: add "
+                "one, or leave it out"
+            )
+        if self.held_out is not None and not self.queries:
+            raise DataError("--held-out is for --query: add a pattern, or leave it out")
+
+
+def _changes(texts: Sequence[str]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for text in texts:
+        match = re.fullmatch(r"\s*([0-9]{1,12})\s*=(.*)", text, re.DOTALL)
+        if match is None:
+            raise DataError(f"--change wants N=TOKEN, such as 3=good, not {_short(text)!r}")
+        number = int(match[1])
+        if number in found:
+            raise DataError(f"--change names token {number} twice: leave one out")
+        found[number] = match[2]
+    return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 VIEWS = {

@@ -82,6 +82,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
             f"{pattern!r} is no regular expression: {error.msg}{where}; before a sign that is "
             "meant as itself write \\"
         ) from error
+    except (OverflowError, RecursionError) as error:
+        raise DataError(
+            f"{pattern!r} is no regular expression that can be read: {error}"
+        ) from error
 
 
 def matches(pattern: re.Pattern[str], text: str, spans: Sequence[tuple[int, int]]) -> Matches:
