@@ -214,3 +214,14 @@ def test_errors_say_what_there_is() -> None:
         look(Recurrent("rnn", 3, 4), torch.zeros(0, 3))
     with pytest.raises(ShapeError, match="5 steps have 1 names"):
         look(Recurrent("rnn", 3, 4), torch.zeros(5, 3), ["a"])
+
+
+def test_an_answer_that_is_no_number_is_measured_by_no_view() -> None:
+    layers = Recurrent("lstm", 3, 4)
+    with torch.no_grad():
+        layers.weight_hh_l0[0] = float("nan")
+    found = look(layers, torch.ones(5, 3))
+    for view in (found.gradients, found.memory, found.attribution):
+        with pytest.raises(DataError, match="the model answers this input with NaN"):
+            view()
+    assert "is not a number in " in str(found.gates())

@@ -121,7 +121,8 @@ class Gates(View):
 
     def _memories(self, place: int) -> Iterator[str]:
         for name, each in self.survival.items():
-            yield _memory(name, each.half_life[place], len(self.tokens))
+            layer = f" in layer {self.layers[place]}" if len(self.layers) > 1 else ""
+            yield _memory(f"{name} holds{layer}", each.half_life[place], len(self.tokens))
         if not self.survival:
             yield "No state keeps its old value by a factor, so there is no half-life."
 
@@ -139,16 +140,18 @@ class Gates(View):
         return figure(self)
 
 
-def _memory(name: str, lives: Float[Tensor, "N"], steps: int) -> str:
+def _memory(what: str, lives: Float[Tensor, "N"], steps: int) -> str:
     """Say how long the units of a state remember."""
+    if lives.isnan().any():
+        return f"What {what} is not a number in {int(lives.isnan().sum())} units."
     middle, shortest, longest = (_steps(float(each), steps) for each in _three(lives))
     said = (
-        f"Of what {name} holds less than half is left after {middle} in the median unit; in the "
+        f"Of what {what} less than half is left after {middle} in the median unit; in the "
         f"fastest after {shortest}, in the slowest after {longest}."
     )
     never = int(lives.isinf().sum())
     if never == len(lives):
-        return f"Of what {name} holds every unit has half or more left after all {steps} steps."
+        return f"Of what {what} every unit has half or more left after all {steps} steps."
     if never:
         said = said.replace(f", in the slowest after {longest}", "")
         said += f" {never} of {len(lives)} units have half or more left after all {steps} steps."

@@ -185,7 +185,7 @@ def figure(view: Gradients) -> Any:
     bins = binned(view.inputs)
     names = [view.tokens[first] for first in bins.edges[:-1].tolist()]
     drawn.add_bar(
-        x=bins.edges[:-1].tolist(),
+        x=(bins.edges[:-1] + 1).tolist(),
         y=bins.mean.tolist(),
         customdata=names,
         hovertemplate="%{customdata} %{y:.2e}",

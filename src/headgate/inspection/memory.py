@@ -143,9 +143,11 @@ class Memory(View):
             found.append(f"It depends on steps up to {self.reach_ahead} after its own, too.")
         top = int(means.argmax())
         measured, guessed = float(self.score_change[top].mean()), float(self.gradient[top])
+        back = int(self.distances[top])
+        step = f"the step {back} back" if back else "its own step"
         found.append(
-            f"Most depends on the step {int(self.distances[top])} back: its score moves by "
-            f"{measured:.3g}, and the gradient guesses {guessed:.3g}."
+            f"It depends most on {step}: its score moves by {measured:.3g}, and the gradient "
+            f"guesses {guessed:.3g}."
         )
         return " ".join(found)
 

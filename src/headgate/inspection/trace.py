@@ -190,7 +190,7 @@ class Inspection:
         return (answers if place is None else answers[:, place, None]).sum((1, 2))
 
     def place_of(self, place: int | None) -> int:
-        """Check the number of an answer.
+        """Check the number of an answer, and that the answers can be measured by.
 
         Args:
             place: from 0, or counted from the end below 0; the last where None.
@@ -199,8 +199,13 @@ class Inspection:
             The number from 0.
 
         Raises:
-            DataError: there is no such answer.
+            DataError: there is no such answer, or the model answers with NaN.
         """
+        if self.answer.isnan().any():
+            raise DataError(
+                "the model answers this input with NaN, by which nothing can be measured: headgate "
+                "doctor MODEL says whether its weights are sound, gates() at which step it began"
+            )
         count = len(self.outcome.places)
         place = count - 1 if place is None else place
         if not -count <= place < count:
