@@ -73,7 +73,9 @@ def test_a_place_that_cannot_be_written_is_said(
 ) -> None:
     report = tmp_path / "nowhere" / "scores.json"
     assert command("evaluate", model, write_reviews(tmp_path), "--json", report) == 2
-    assert f"{report} could not be written: No such file" in capsys.readouterr().err
+    assert (
+        f"{report} cannot be written: there is no folder {report.parent}" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_an_empty_cell_leaves_no_file(
     ("out", "problem"),
     [
         ("answers.xlsx", "written as .csv or .jsonl, not as '.xlsx'"),
-        ("nowhere/answers.csv", "cannot be written: No such file or directory"),
+        ("nowhere/answers.csv", "cannot be written: there is no folder"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_said(

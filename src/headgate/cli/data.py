@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headgate.cli.options import Encoding, Quoting, Series, Time, refuse_existing
+from headgate.cli.options import Encoding, Quoting, Series, Time
 from headgate.cli.screen import heading, say, table
 from headgate.cli.train import Data, Input, Target, Task
-from headgate.errors import DataError, HeadgateError, OutputError
+from headgate.cli.whole import check_places, write_whole
+from headgate.errors import DataError, HeadgateError
 
 if TYPE_CHECKING:
     from headgate.data.columns import Table
@@ -44,7 +45,7 @@ def data(  # noqa: PLR0913  (a command's options are its arguments)
     report: Json = None,
 ) -> None:
     """Show what a file holds, before anyone trains on it."""
-    refuse_existing(report)
+    check_places(report)
     from headgate.data.overview import overview
     from headgate.data.overview_words import warnings
 
@@ -66,7 +67,8 @@ def data(  # noqa: PLR0913  (a command's options are its arguments)
     if report is not None:
         whole = {"data": data, "file": facts and asdict(facts), "table": found.to_dict()}
         whole |= {"parts": {name: len(each) for name, each in parts.items()}}
-        _write(report, whole | {"warnings": doubts, "training": training})
+        whole |= {"warnings": doubts, "training": training}
+        write_whole(report, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
 
 
 def _facts(path: str) -> FileFacts | None:
@@ -235,11 +237,3 @@ def _show_lines(title: str, lines: list[str]) -> None:
         heading(title)
     for line in lines:
         say(line)
-
-
-def _write(path: str, whole: dict[str, Any]) -> None:
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}") from error

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headgate.cli.options import Encoding, ModelPath, Quoting, refuse_existing
+from headgate.cli.options import Encoding, ModelPath, Quoting
 from headgate.cli.predict import Input
 from headgate.cli.screen import table
-from headgate.errors import OutputError
+from headgate.cli.whole import check_places, write_whole
 
 if TYPE_CHECKING:
     from headgate.data.columns import Table
@@ -40,7 +40,7 @@ def evaluate(  # noqa: PLR0913  (a command's options are its arguments)
     quoting: Quoting = None,
 ) -> None:
     """Judge a model on a file, beside a baseline."""
-    refuse_existing(report)
+    check_places(report)
     from headgate.model import load
 
     loaded = load(model)
@@ -53,7 +53,8 @@ def evaluate(  # noqa: PLR0913  (a command's options are its arguments)
         scores = {name: score.to_dict() for name, score in found.scores.items()}
         whole = {"data": Path(data).name, "rows": len(rows), "quantize": quantize}
         whole |= {"scores": scores}
-        _write(report, whole | {"baselines": found.baselines, "notes": found.notes})
+        whole |= {"baselines": found.baselines, "notes": found.notes}
+        write_whole(report, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
 
 
 def _read(loaded: Model, data: str, **named: str | None) -> Table:
@@ -90,11 +91,3 @@ def _rival(name: str, value: float | None, baselines: dict[str, dict[str, float]
 def _number(value: float) -> str:
     """Scores end at 1 or, as BLEU, at 100."""
     return f"{value:.3f}" if abs(value) <= 1 else f"{value:.2f}"
-
-
-def _write(path: str, whole: dict[str, Any]) -> None:
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}") from error

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headgate.cli.options import Encoding, ModelPath, Quoting, refuse_existing
-from headgate.errors import DataError, OutputError
+from headgate.cli.options import Encoding, ModelPath, Quoting
+from headgate.cli.whole import check_places, whole_file
+from headgate.errors import DataError
 
 if TYPE_CHECKING:
     from headgate.cli.rows import Row
@@ -44,7 +43,7 @@ def predict(
     quoting: Quoting = None,
 ) -> None:
     """Answer every row of a file."""
-    refuse_existing(out)
+    check_places(out)
     from headgate.cli import rows
     from headgate.data.origin import overridden
     from headgate.model import load
@@ -58,7 +57,7 @@ def predict(
         read = rows.from_lines(column, encoding)
     else:
         read = rows.from_file(data, column, source=source)
-    with _place(out) as file:
+    with contextlib.nullcontext(sys.stdout) if out is None else whole_file(out) as file:
         for text in write(_answered(loaded, read, source["target"])):
             file.write(text)
 
@@ -116,34 +115,3 @@ def _beside(own: Row, answer: Mapping[str, Any]) -> Row:
             free, number = f"{name}_{number}", number + 1
         found[free] = value
     return found
-
-
-@contextlib.contextmanager
-def _place(out: str | None) -> Iterator[TextIO]:
-    """Give the screen, or a file that is in its place only once it is whole."""
-    if out is None:
-        yield sys.stdout
-        return
-    folder, name = os.path.split(os.path.abspath(out))
-    try:
-        handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".partial")
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}") from error
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
-        refuse_existing(out)
-        os.chmod(beside, 0o666 & ~_umask())
-        os.replace(beside, out)
-    except OSError as error:
-        raise OutputError(f"{out} could not be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-
-
-def _umask() -> int:
-    """Read the process's mask; there is no way but to set it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

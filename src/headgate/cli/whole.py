@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from headgate.cli.options import refuse_existing
 from headgate.errors import OutputError
@@ -33,14 +35,17 @@ def check_places(*paths: str | None) -> None:
         raise OutputError(f"{named[0]} is named for two files: name another place for one of them")
 
 
-def write_whole(path: str, text: str) -> None:
-    """Write a text as UTF-8 beside its place, then give it its name.
+@contextlib.contextmanager
+def whole_file(path: str) -> Iterator[TextIO]:
+    """Open a file beside its place, which gets its name when the block ends well.
 
     A run that is killed leaves at most a hidden file that ends in .partial.
 
     Args:
         path: a new file.
-        text: all of it; what UTF-8 cannot store becomes "?".
+
+    Yields:
+        The file, UTF-8; what that cannot store becomes "?".
 
     Raises:
         OutputExistsError: something came there in the meantime; it was not touched.
@@ -50,8 +55,8 @@ def write_whole(path: str, text: str) -> None:
     try:
         handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".partial")
         try:
-            with open(handle, "w", encoding="utf-8", errors="replace") as file:
-                file.write(text)
+            with open(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(beside, 0o666 & ~_umask())
@@ -61,6 +66,17 @@ def write_whole(path: str, text: str) -> None:
                 os.unlink(beside)
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror}") from error
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a text as a file that is there whole or not at all; see ``whole_file``.
+
+    Args:
+        path: a new file.
+        text: all of it.
+    """
+    with whole_file(path) as file:
+        file.write(text)
 
 
 def _name(beside: str, path: str) -> None:

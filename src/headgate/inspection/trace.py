@@ -326,9 +326,9 @@ class Inspection:
         Returns:
             The view.
         """
-        from headgate.inspection.what_if import what_if_text
+        from headgate.inspection.what_if import what_if_token
 
-        return what_if_text(self, changes, inspect, place=place)
+        return what_if_token(self, changes, inspect, place=place)
 
     def named(self, name: str) -> Float[Tensor, "D T _"]:
         """Give a gate or a state.

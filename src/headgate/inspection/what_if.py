@@ -22,7 +22,7 @@ from headgate.inspection.view import View
 from headgate.kernels import Run, scan
 from headgate.program.interventions import interventions
 
-__all__ = ["Clamp", "WhatIf", "parse_clamp", "what_if", "what_if_text"]
+__all__ = ["Clamp", "WhatIf", "parse_clamp", "what_if", "what_if_token"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def _turn(
     return scan(program, x, side.weights, states, reverse=side.reverse, given=given)
 
 
-def what_if_text(
+def what_if_token(
     inspection: Inspection,
     changes: Mapping[int, str],
     inspect: Callable[[Any], Inspection],
