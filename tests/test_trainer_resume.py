@@ -55,7 +55,7 @@ def test_resume_before_the_first_checkpoint_begins_and_after_the_end_says_so(
 
 def interrupt(data: Path, out: Path) -> None:
     """Run until the first validation, then as by Ctrl-C."""
-    command = [sys.executable, "-m", "headgate", *map(str, words(data, out, "--epochs", 300))]
+    command = [sys.executable, "-m", "headgate", *map(str, words(data, out, "--epochs", 1000))]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
         assert p.stderr is not None
         assert "epoch" in p.stderr.readline()
@@ -70,11 +70,11 @@ def test_ctrl_c_leaves_a_model_and_a_training_to_go_on_with(
     data = write_reviews(tmp_path)
     interrupt(data, tmp_path / "two")
     assert load(tmp_path / "two").metrics["training"]["reason"] == "interrupted"
-    assert command(*words(data, tmp_path / "two", "--epochs", 300)) == 2
+    assert command(*words(data, tmp_path / "two", "--epochs", 1000)) == 2
     assert "was interrupted: --resume" in capsys.readouterr().err
-    assert command(*words(data, tmp_path / "two", "--epochs", 300, "--resume")) == 0
+    assert command(*words(data, tmp_path / "two", "--epochs", 1000, "--resume")) == 0
     assert "goes on from its checkpoint: epoch" in capsys.readouterr().err
-    assert command(*words(data, tmp_path / "one", "--epochs", 300)) == 0
+    assert command(*words(data, tmp_path / "one", "--epochs", 1000)) == 0
     assert weights(tmp_path / "two") == weights(tmp_path / "one")
     histories = [load(tmp_path / name).history for name in ("one", "two")]
     timeless = [[{**row, "seconds": 0} for row in each] for each in histories]
