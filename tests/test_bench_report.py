@@ -1,71 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-
-import pytest
 
 from headgate.bench.columns import Column
 from headgate.bench.machine import cpu_model, describe, usable_cores
-from headgate.bench.report import Printer, check_place, write
+from headgate.bench.report import Printer
 from headgate.bench.section import CELL, SHAPE, Section
-from headgate.errors import OutputError, OutputExistsError
-
-
-def test_a_report_is_written_whole_and_alone(tmp_path: Path) -> None:
-    place = tmp_path / "figures.json"
-    check_place(place)
-    write(place, {"größe": 1.5, "rows": [None]})
-    assert json.loads(place.read_text("utf-8")) == {"größe": 1.5, "rows": [None]}
-    assert list(tmp_path.iterdir()) == [place]
-
-
-def test_what_stands_there_is_not_touched(tmp_path: Path) -> None:
-    place = tmp_path / "figures.json"
-    place.write_text("mine")
-    for attempt in (lambda: check_place(place), lambda: write(place, {})):
-        with pytest.raises(OutputExistsError, match=r"was not touched: name another place"):
-            attempt()
-    assert place.read_text() == "mine"
-    assert list(tmp_path.iterdir()) == [place]
-
-
-def test_a_link_to_nowhere_is_something_too(tmp_path: Path) -> None:
-    place = tmp_path / "figures.json"
-    place.symlink_to(tmp_path / "missing")
-    with pytest.raises(OutputExistsError):
-        check_place(place)
-
-
-def test_a_missing_directory_is_said_before_and_after(tmp_path: Path) -> None:
-    place = tmp_path / "missing" / "figures.json"
-    with pytest.raises(OutputError, match="there is no directory"):
-        check_place(place)
-    with pytest.raises(OutputError, match="could not be written"):
-        write(place, {})
-
-
-def test_a_file_system_without_links_is_written_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refused)
-    place = tmp_path / "figures.json"
-    write(place, {"a": 1})
-    assert json.loads(place.read_text()) == {"a": 1}
-    assert list(tmp_path.iterdir()) == [place]
-    with pytest.raises(OutputExistsError):
-        write(place, {"a": 2})
-    assert json.loads(place.read_text()) == {"a": 1}
-
-
-def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(TypeError):
-        write(tmp_path / "figures.json", {"a": object()})
-    assert list(tmp_path.iterdir()) == []
 
 
 def _section() -> Section:

@@ -76,7 +76,9 @@ def test_a_run_that_is_killed_leaves_nothing_under_the_name(tmp_path: Path) -> N
     assert place.read_text(encoding="utf-8") == "x"
 
 
-def test_places_are_checked_before_anything_is_computed(tmp_path: Path) -> None:
+def test_places_are_checked_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken = tmp_path / "taken"
     taken.symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputExistsError, match="taken is there already"):
@@ -88,3 +90,6 @@ def test_places_are_checked_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="named for two files"):
         check_places(str(tmp_path / "a"), f"{tmp_path}/./a")
     check_places(None, None)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write anywhere
+    with pytest.raises(OutputError, match="may not be written to"):
+        check_places(str(tmp_path / "a.json"))

@@ -1,44 +1,11 @@
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
 import pytest
 import torch
+from tests.pages import Page
 
 from headgate.inspection.attention import AttentionMap, attention_map
 from headgate.inspection.attention_html import as_html
-
-VOID = {"meta"}
-
-
-class Page(HTMLParser):
-    """Every tag with its attributes; fails where one is not closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.cells: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] in ("td", "th"):
-            self.cells.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture
@@ -57,7 +24,7 @@ def test_the_page_is_whole_and_says_its_language(small: AttentionMap) -> None:
 
 
 def test_the_table_has_the_numbers_of_the_picture(small: AttentionMap) -> None:
-    cells = Page(as_html([small], title="t")).cells
+    cells = Page(as_html([small], title="t")).texts("td", "th")
     head = ["target", "strongest source", "its weight", "entropy", "년", "␣"]
     first = ["x", "년", "0.750", "0.81", "0.750", "0.250"]
     second = ["y", "년", "0.500", "1.00", "0.500", "0.500"]
@@ -102,15 +69,11 @@ def test_the_page_fetches_nothing(small: AttentionMap) -> None:
 def test_a_large_map_has_a_short_table() -> None:
     tokens = ["x"] * 101
     attention = attention_map(torch.eye(101), source=tokens, target=tokens)
-    assert len(Page(as_html([attention], title="t")).cells) == 4 + 101 * 4
+    assert len(Page(as_html([attention], title="t")).texts("td", "th")) == 4 + 101 * 4
 
 
 def test_no_maps_and_empty_maps() -> None:
     assert "There is no map to show." in as_html([], title="t")
     empty = attention_map([[], []], source="", target="xy")
-    assert Page(as_html([empty], title="t")).cells[4:] == ["x", "∅", "0.000", "0.00"] + [
-        "y",
-        "∅",
-        "0.000",
-        "0.00",
-    ]
+    cells = Page(as_html([empty], title="t")).texts("td", "th")
+    assert cells[4:] == ["x", "∅", "0.000", "0.00", "y", "∅", "0.000", "0.00"]

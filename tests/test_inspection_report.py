@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.pages import Page
 from tests.test_inspection_trace import model_of
 from torch import Tensor
 
@@ -26,7 +26,6 @@ from headgate.inspection.view import View, graphs
 pytest.importorskip("plotly")
 
 EVIL = "</script><b onclick='x()'>&amp; 영화 \x00\x1b[31m\u2028\u202e\udc80<!--<script>"
-VOID = {"meta"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,36 +54,9 @@ class StandIn(View):
         return drawn.update_layout(title=self.label, width=3000, height=444)
 
 
-class Page(HTMLParser):
-    """The tags of a page with their attributes, and what stands in its scripts and paragraphs."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.texts: dict[str, list[str]] = {}
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-            self.texts.setdefault(tag, []).append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open:
-            self.texts[self.open[-1]][-1] += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-    def figures(self) -> list[dict[str, Any]]:
-        scripts = zip(self.all("script"), self.texts["script"], strict=True)
-        return [json.loads(text) for own, text in scripts if own.get("type")]
+def figures(page: Page) -> list[dict[str, Any]]:
+    scripts = zip(page.all("script"), page.texts("script"), strict=True)
+    return [json.loads(text) for own, text in scripts if own.get("type")]
 
 
 def seen(tokens: Sequence[str] = ("a", "b")) -> Inspection:
@@ -103,10 +75,10 @@ def test_the_page_is_whole_and_its_contents_lead_to_every_view() -> None:
     page = Page(text)
     assert text.startswith("<!doctype html>")
     assert page.all("html") == [{"lang": "en"}]
-    assert page.texts["h1"] == ["눈길"]
-    assert page.texts["h2"] == ["Input 1: a warm film", "Input 2"]
-    assert page.texts["h3"] == ["A <b>map</b>"] * 2
-    assert page.texts["p"][:2] == ["하나", "둘"]
+    assert page.texts("h1") == ["눈길"]
+    assert page.texts("h2") == ["Input 1: a warm film", "Input 2"]
+    assert page.texts("h3") == ["A <b>map</b>"] * 2
+    assert page.texts("p")[:2] == ["하나", "둘"]
     assert "11 steps; layers 1; gates and states forget, input, candidate, output, h, c." in text
     ids = [own["id"] for _, own in page.tags if "id" in own]
     assert len(ids) == len(set(ids))
@@ -119,12 +91,12 @@ def test_the_page_is_whole_and_its_contents_lead_to_every_view() -> None:
 
 def test_a_view_is_its_figure_its_sentences_and_its_text() -> None:
     page = page_of(StandIn(torch.tensor([[0.25, 0.5], [0.75, 1.0]])))
-    [figure] = page.figures()
+    [figure] = figures(page)
     assert figure["data"][0]["type"] == "heatmap"
     assert figure["layout"]["height"] == 444
-    assert page.texts["p"][-1] == "The greatest value is <1> here, and that is all."
-    assert page.texts["pre"] == [StandIn(torch.eye(1)).text]
-    assert page.texts["summary"] == ["The same as plain text"]
+    assert page.texts("p")[-1] == "The greatest value is <1> here, and that is all."
+    assert page.texts("pre") == [StandIn(torch.eye(1)).text]
+    assert page.texts("summary") == ["The same as plain text"]
 
 
 def test_nothing_is_fetched_from_anywhere() -> None:
@@ -139,11 +111,11 @@ def test_nothing_is_fetched_from_anywhere() -> None:
     assert policy is not None
     assert policy.startswith("default-src 'none';")
     assert "http" not in policy
-    assert "@import" not in page.texts["style"][0]
-    assert "url(" not in page.texts["style"][0]
+    assert "@import" not in page.texts("style")[0]
+    assert "url(" not in page.texts("style")[0]
     # plotly's own button sends a figure to its makers
-    assert "showSendToCloud: false" in page.texts["script"][-1]
-    libraries = [text for text in page.texts["script"] if "plotly.js v" in text[:200]]
+    assert "showSendToCloud: false" in page.texts("script")[-1]
+    libraries = [text for text in page.texts("script") if "plotly.js v" in text[:200]]
     assert len(libraries) == 1
 
 
@@ -155,8 +127,8 @@ def test_what_users_write_stays_text() -> None:
     assert not page.all("b")
     assert len(page.all("script")) == 3
     for kind in ("title", "h1", "pre"):
-        assert "</script><b onclick='x()'>&amp; 영화 ␀␛[31m" in page.texts[kind][0]
-    [figure] = page.figures()
+        assert "</script><b onclick='x()'>&amp; 영화 ␀␛[31m" in page.texts(kind)[0]
+    [figure] = figures(page)
     label = figure["data"][0]["name"]
     assert label.startswith(EVIL)
     assert label.endswith("&lt;a href='http://x.y'>z&lt;/A>")
@@ -174,8 +146,8 @@ def test_a_page_is_never_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) 
     text = report([(seen(), [wide, StandIn(torch.eye(2)), stuck])], title="t", intro="i")
     assert most - 80_000 < len(text.encode()) <= most
     page = Page(text)
-    assert len(page.figures()) == 2
-    said = [words for words in page.texts["p"] if "figure" in words and "page" in words]
+    assert len(figures(page)) == 2
+    said = [words for words in page.texts("p") if "figure" in words and "page" in words]
     assert said == [
         "So that the page stays small, 16 neighbours of the figure are drawn as one, with their "
         "mean.",
@@ -227,7 +199,7 @@ def test_a_coarser_line_has_half_the_points_and_the_largest_figure_goes_first() 
 
 def test_a_long_text_is_cut_and_an_empty_figure_is_left_out() -> None:
     long = StandIn(torch.eye(2), text="\n".join(f"{n}  line" for n in range(4000)))
-    [text] = page_of(long).texts["pre"]
+    [text] = page_of(long).texts("pre")
     assert len(text) < 20_100
     assert text.endswith("characters more are left out of this page.")
 
@@ -235,7 +207,7 @@ def test_a_long_text_is_cut_and_an_empty_figure_is_left_out() -> None:
         def figure(self) -> Any:
             return graphs().Figure()
 
-    assert page_of(Bare(torch.eye(2))).figures() == []
+    assert figures(page_of(Bare(torch.eye(2)))) == []
 
 
 def test_sentences_are_found_between_pictures() -> None:
@@ -252,7 +224,7 @@ def test_real_views_stand_in_it() -> None:
     found = model_of("translate").inspect("no. 123")
     views = [found.alignment(), found.what_if("forget=1"), found.what_if("h=0", place=1)]
     page = Page(report([(found, views)], title="t", intro="i"))
-    assert len(page.figures()) == 3
-    assert page.texts["h3"] == ["Attention", "What if forget=1?", "What if h=0? Answer 1"]
-    assert any(words.startswith("The entropy of a target token") for words in page.texts["p"])
-    assert any("answers change by more than 0.01" in words for words in page.texts["p"])
+    assert len(figures(page)) == 3
+    assert page.texts("h3") == ["Attention", "What if forget=1?", "What if h=0? Answer 1"]
+    assert any(words.startswith("The entropy of a target token") for words in page.texts("p"))
+    assert any("answers change by more than 0.01" in words for words in page.texts("p"))

@@ -219,7 +219,7 @@ def test_errors_say_what_there_is() -> None:
 def test_an_answer_that_is_no_number_is_measured_by_no_view() -> None:
     layers = Recurrent("lstm", 3, 4)
     with torch.no_grad():
-        layers.weight_hh_l0[0] = float("nan")
+        layers.get_parameter("weight_hh_l0")[0] = float("nan")
     found = look(layers, torch.ones(5, 3))
     for view in (found.gradients, found.memory, found.attribution):
         with pytest.raises(DataError, match="the model answers this input with NaN"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,32 +51,27 @@ def test_resume_before_the_first_checkpoint_begins_and_after_the_end_says_so(
     assert weights(tmp_path / "m") == before
 
 
-def interrupt(data: Path, out: Path) -> None:
-    """Run until the first validation, then as by Ctrl-C."""
-    command = [sys.executable, "-m", "headgate", *map(str, words(data, out, "--epochs", 1000))]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
-        assert p.stderr is not None
-        assert "epoch" in p.stderr.readline()
-        p.send_signal(signal.SIGINT)
-        p.communicate(timeout=60)
-    assert p.returncode == 0
-
-
 def test_ctrl_c_leaves_a_model_and_a_training_to_go_on_with(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = write_reviews(tmp_path)
-    interrupt(data, tmp_path / "two")
+    with monkeypatch.context() as patch:
+        patch.setattr("headgate.training.console.Console.validation", _struck)
+        assert command(*words(data, tmp_path / "two")) == 0
     assert load(tmp_path / "two").metrics["training"]["reason"] == "interrupted"
-    assert command(*words(data, tmp_path / "two", "--epochs", 1000)) == 2
+    assert command(*words(data, tmp_path / "two")) == 2
     assert "was interrupted: --resume" in capsys.readouterr().err
-    assert command(*words(data, tmp_path / "two", "--epochs", 1000, "--resume")) == 0
+    assert command(*words(data, tmp_path / "two", "--resume")) == 0
     assert "goes on from its checkpoint: epoch" in capsys.readouterr().err
-    assert command(*words(data, tmp_path / "one", "--epochs", 1000)) == 0
+    assert command(*words(data, tmp_path / "one")) == 0
     assert weights(tmp_path / "two") == weights(tmp_path / "one")
     histories = [load(tmp_path / name).history for name in ("one", "two")]
     timeless = [[{**row, "seconds": 0} for row in each] for each in histories]
     assert timeless[0] == timeless[1]
+
+
+def _struck(*arguments: object, **options: object) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize(

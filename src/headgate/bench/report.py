@@ -1,87 +1,16 @@
-"""What was measured: printed row by row, kept, and written whole."""
+"""What was measured, printed row by row."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
 
 from headgate.bench.columns import heading, line
 from headgate.bench.plan import Record
 from headgate.bench.section import SHAPE, Section
 from headgate.bench.timing import UNSTEADY
-from headgate.errors import OutputError, OutputExistsError
 
 FORMAT = 1
 Say = Callable[[str], None]
-
-
-def check_place(path: str | os.PathLike[str]) -> None:
-    """Check that a file can be written there, before anything is measured for it.
-
-    Args:
-        path: the file.
-
-    Raises:
-        OutputExistsError: something is there.
-        OutputError: its directory is not there, or cannot be written.
-    """
-    place = Path(path)
-    if place.exists() or place.is_symlink():
-        raise _taken(place)
-    if not place.parent.is_dir():
-        raise OutputError(f"{path} cannot be written: there is no directory {place.parent}")
-    if not os.access(place.parent, os.W_OK):
-        raise OutputError(f"{path} cannot be written: {place.parent} may not be written to")
-
-
-def write(path: str | os.PathLike[str], whole: Mapping[str, Any]) -> None:
-    """Write a report whole or not at all, and never over another file.
-
-    Args:
-        path: the file.
-        whole: plain values.
-
-    Raises:
-        OutputExistsError: something came there in the meantime.
-        OutputError: it cannot be written.
-    """
-    place = Path(path)
-    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    try:
-        number, beside = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}-")
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                file.write(text)
-            _move(Path(beside), place)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}") from error
-
-
-def _move(beside: Path, place: Path) -> None:
-    """Give a file its name, in one step where the file system has links."""
-    os.chmod(beside, 0o644)
-    try:
-        os.link(beside, place)  # unlike a renaming, never over another file
-    except FileExistsError:
-        raise _taken(place) from None
-    except OSError:
-        if place.exists():
-            raise _taken(place) from None
-        os.replace(beside, place)
-
-
-def _taken(place: Path) -> OutputExistsError:
-    return OutputExistsError(
-        f"{place} is there already and was not touched: name another place, or move it away"
-    )
 
 
 class Printer:

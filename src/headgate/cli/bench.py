@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
+from headgate.cli.whole import check_places, write_whole
 from headgate.errors import DataError
 
 Target = Annotated[
@@ -42,22 +44,22 @@ def bench(
     """Measure this installation beside its rivals."""
     from headgate.bench import targets
     from headgate.bench.plan import plan_for
-    from headgate.bench.report import check_place, write
 
     if target is None:
         known = " or ".join(targets.TARGETS)
         raise DataError(f"name what is to be measured: headgate bench {known}")
     cells, names = _names(cell), _names(sections)
     targets.check_names(target, names, cells)
-    if report is not None:
-        check_place(report)
+    check_places(report)
     plan = plan_for(cells, quick=quick)
     whole = targets.begin(target, plan)
     try:
         targets.run(whole, plan, names, _say_now)
     finally:  # Ctrl-C, too: what was measured so far is worth having
         if report is not None:
-            write(report, whole)
+            write_whole(
+                report, json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            )
             _say_now(f"\n{'all' if whole['complete'] else 'what was measured so far'}: {report}")
 
 

@@ -21,7 +21,7 @@ def check_places(*paths: str | None) -> None:
 
     Raises:
         OutputExistsError: something is there.
-        OutputError: two are one file, a name is empty, or a folder is not there.
+        OutputError: two are one file, a name is empty, or a folder is not there or read-only.
     """
     named = [path for path in paths if path is not None]
     for path in named:
@@ -31,6 +31,8 @@ def check_places(*paths: str | None) -> None:
         folder = Path(path).parent
         if not folder.is_dir():
             raise OutputError(f"{path} cannot be written: there is no folder {folder}; make it")
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{path} cannot be written: {folder} may not be written to")
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise OutputError(f"{named[0]} is named for two files: name another place for one of them")
 

@@ -61,15 +61,7 @@ class Attention(View):
         return {"source": self.map.source, "target": self.map.target}
 
     def as_text(self, *, width: int | None = None, colour: bool = False) -> str:
-        """Draw the map, the alignment as one line, and say how wide each token looked.
-
-        Args:
-            width: columns of the terminal; its present width where None.
-            colour: whether 256 colours may be used.
-
-        Returns:
-            Lines without a newline at the end.
-        """
+        """Draw the map, the alignment as one line, and say how wide each token looked."""
         room = columns_of(width)
         line = clip(alignment_line(self.map), _LONGEST_LINE)
         parts = [

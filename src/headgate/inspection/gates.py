@@ -80,15 +80,7 @@ class Gates(View):
         }
 
     def as_text(self, *, width: int | None = None, colour: bool = False) -> str:
-        """Draw for each layer the mean over its units under the tokens, and tell its memory.
-
-        Args:
-            width: columns of the terminal; its present width where None.
-            colour: whether 256 colours may be used.
-
-        Returns:
-            Lines without a newline at the end.
-        """
+        """Draw for each layer the mean over its units under the tokens, and tell its memory."""
         room = columns_of(width)
         parts = []
         for place, layer in enumerate(self.layers):

@@ -94,30 +94,14 @@ class Gradients(View):
         return curve / some[0] if len(some) else curve
 
     def vanishes(self, state: str, side: int) -> int | None:
-        """Say from which distance on the gradient stays under a thousandth.
-
-        Args:
-            state: its name.
-            side: the number of a pass.
-
-        Returns:
-            Steps back from the answer; None where it does not.
-        """
+        """Say how many steps back the gradient falls under a thousandth and stays; else None."""
         small = self.relative(state, side) < VANISHED
         left = (~small).nonzero()
         first = int(left[-1]) + 1 if len(left) else 0
         return first if first < len(small) and len(left) else None
 
     def explodes(self, state: str, side: int) -> int | None:
-        """Say at which distance the gradient is first over a thousand times as large.
-
-        Args:
-            state: its name.
-            side: the number of a pass.
-
-        Returns:
-            Steps back from the answer; None where it nowhere is.
-        """
+        """Say how many steps back the gradient is first over a thousand times as large, or None."""
         large = (self.relative(state, side) > EXPLODED).nonzero()
         return int(large[0]) if len(large) else None
 

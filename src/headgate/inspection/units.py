@@ -133,15 +133,7 @@ class Units(View):
         return (-peak if bool((values < 0).any()) else 0.0), peak
 
     def as_text(self, *, width: int | None = None, colour: bool = False) -> str:
-        """Draw the best units as tables, and the held-out text shaded by the first.
-
-        Args:
-            width: columns of the terminal; its present width where None.
-            colour: whether 256 colours may be used.
-
-        Returns:
-            Lines without a newline at the end.
-        """
+        """Draw the best units as tables, and the held-out text shaded by the first."""
         room = columns_of(width)
         lines = textwrap.wrap(self._sentence(), max(room, 20))
         for target, each in self.rankings.items():
