@@ -11,6 +11,7 @@ import hypothesis
 import jaxtyping
 import pytest
 import torch
+from tests.checking import install
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "headgate"
 
@@ -30,9 +31,7 @@ def _checked_rooms() -> list[str]:
     return rooms + [f"headgate.program.{name}" for name in sorted(program)]
 
 
-# Before anything imports headgate. The tower lets an int stand for a float, as type checkers do.
-TYPE_CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-jaxtyping.install_import_hook(_checked_rooms(), TYPE_CHECKER)
+install(_checked_rooms())  # before anything imports headgate
 
 torch.set_num_threads(1)  # pytest-xdist runs a worker on each core
 

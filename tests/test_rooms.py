@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "artifacts": WORDS,
     "streaming": MODELS,
     "inspection": MODELS,
-    "export": MODELS,
+    "export": MODELS | {"streaming"},
     "tasks": MODELS | SIDE | VIEWS,
     "trainer": MODELS | SIDE | VIEWS | {"tasks"},
     "model": MODELS | SIDE | VIEWS | {"tasks", "trainer"},

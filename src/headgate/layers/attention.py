@@ -140,7 +140,8 @@ class Attention(nn.Module):
                 f"the location score reaches {self.max_source} source steps, not {keys.shape[1]}"
             )
         if mask is not None:
-            if not bool(mask.any(1).all()):
+            # while a compiler makes a graph, there are no values to look at
+            if not torch.compiler.is_compiling() and not bool(mask.any(1).all()):
                 raise ShapeError("a row of the mask hides its whole source: nothing to attend to")
             # a weight of zero does not stop a NaN
             keys = keys.masked_fill(~mask[..., None], 0.0)

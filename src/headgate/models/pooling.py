@@ -32,7 +32,8 @@ def mean(y: States, valid: Valid) -> Float[Tensor, "B N"]:
         One vector a row, [B, N].
     """
     # without a gradient in the order of the steps, as a stream adds them up
-    total = y.sum(0) if y.requires_grad else reduce(torch.add, y)
+    whole = y.requires_grad or torch.compiler.is_compiling()
+    total = y.sum(0) if whole else reduce(torch.add, y)
     return total / valid.sum(0).clamp(min=1)[:, None]
 
 

@@ -19,6 +19,7 @@ from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.neighbours import nearest
 from headgate.evaluation.ranking import average_precision, best_threshold
 from headgate.evaluation.scores import Score
+from headgate.export.parts import Exported
 from headgate.inspection.trace import LOG_PROBABILITIES, Outcome
 from headgate.tasks.classification import LISTED, Classification
 from headgate.tasks.classify_settings import ClassifySettings
@@ -152,6 +153,13 @@ class Classify(ManyToOne):
                 self.decide(probabilities).tolist(), probabilities.tolist(), strict=True
             )
         ]
+
+    def exported(self) -> Exported:
+        """Give the classifier as files."""
+        chosen = self.settings.threshold
+        threshold = None if len(self.labels) != 2 or isinstance(chosen, str) else chosen
+        facts = {"classes": self.labels.classes, "rarer": self.rarer, "threshold": threshold}
+        return self.exported_by("run_classify.py", facts)
 
     def outcome(self, told: Callable[..., Tensor], out: Tensor) -> Outcome:
         """Give the probability of each class, and the class that was decided for."""

@@ -15,6 +15,7 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples, key_of, read_column
 from headgate.data.series import Gathered, constants_of
 from headgate.errors import DataError, StreamError
+from headgate.export.parts import Exported, Input, Part
 from headgate.inspection.trace import Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models import Classifier
@@ -26,6 +27,7 @@ from headgate.tasks.readings import READINGS, reading_of
 from headgate.training import Plan
 
 _EVALUATED_AT_ONCE = 128
+_LENGTHS = Input("lengths", ("B",), "lengths")
 
 
 @dataclass
@@ -161,6 +163,31 @@ class ManyToOne(ABC):
         parts = self.network.parts
         stream = Stream(*parts, rows=rows, rewind=rewind, quantize=quantize)
         return self.reading.stream(stream, self.answers)
+
+    def exported_by(self, script: str, facts: dict[str, Any]) -> Exported:
+        """Give the network as a graph, with its reader.
+
+        Args:
+            script: the file of the export's scripts that runs it.
+            facts: what that has to know.
+
+        Returns:
+            The model as files.
+        """
+        reading = self.reading.exported()
+        part = Part("model", self.network, (reading.given, _LENGTHS), ("scores",))
+        return Exported(
+            (part,),
+            {"run.py": script, "reading.py": f"read_{self.reading.kind}.py"}
+            | {name: name for name in reading.helpers},
+            {"reading": reading.facts, **facts},
+            self.files(),
+            self.network.parts,
+        )
+
+    @abstractmethod
+    def files(self) -> dict[str, str]:
+        """Give what was learned as files of a model directory."""
 
     @abstractmethod
     def answers(self, out: Tensor) -> list[Any]:

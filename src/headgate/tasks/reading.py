@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import make_dataclass
+from dataclasses import dataclass, make_dataclass
 from functools import cache
 from typing import Any, ClassVar
 
@@ -14,11 +14,27 @@ from headgate.data.columns import Table, shown
 from headgate.data.frames import Frames, pad_frames
 from headgate.data.ragged import Ragged
 from headgate.errors import StreamError
+from headgate.export.parts import Input
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import KeptStream
 from headgate.training import Plan
 
 _SMALLEST, _BATCHES = 8, 12  # rows of a batch; batches of a pass, at least
+
+
+@dataclass(frozen=True)
+class ExportedReading:
+    """How inputs are read where an exported model runs.
+
+    Args:
+        given: what the network takes, "x".
+        facts: what the reader has to know, as plain data.
+        helpers: further files of the export's scripts that the reader imports.
+    """
+
+    given: Input
+    facts: dict[str, Any]
+    helpers: tuple[str, ...] = ()
 
 
 class Reading(ABC):
@@ -99,6 +115,10 @@ class Reading(ABC):
     def cut(self, inputs: Sequence[Any]) -> list[str]:
         """Say which inputs are not read to their ends."""
         return []
+
+    @abstractmethod
+    def exported(self) -> ExportedReading:
+        """Give how inputs are read elsewhere; the reader is ``scripts/read_KIND.py``."""
 
     def stream(self, stream: Stream, answers: Callable[[Tensor], list[Any]]) -> KeptStream:
         """Keep a network running over steps, with an answer after each."""

@@ -15,11 +15,12 @@ from headgate.data.examples import read_column
 from headgate.data.fields import TextField
 from headgate.data.ragged import Ragged
 from headgate.errors import HeadgateError
+from headgate.export.parts import Input
 from headgate.layers.checks import check_positive, check_probability
 from headgate.models import TokenEmbedding
 from headgate.streaming import Stream
 from headgate.tasks.protocol import batch_for
-from headgate.tasks.reading import Reading
+from headgate.tasks.reading import ExportedReading, Reading
 from headgate.tasks.token_stream import TokenStream
 from headgate.training import Plan
 
@@ -158,6 +159,12 @@ class TextReading(Reading):
     def labels(self, input: str) -> tuple[str, ...]:
         """Name the tokens of a text."""
         return tuple(self.text.tokens(input)[: len(self.encode_rows([input])[0])])
+
+    def exported(self) -> ExportedReading:
+        """Give how texts are read elsewhere."""
+        facts = {"unit": self.text.unit, "longest": self.settings.longest}
+        given = Input("x", ("B", "T"), "ids", most=len(self.text))
+        return ExportedReading(given, facts, ("texts.py",))
 
     def cut(self, inputs: Sequence[str]) -> list[str]:
         """Say how many texts are longer than what is read."""

@@ -1,0 +1,1 @@
+"""Models and weights in other formats, and from them."""

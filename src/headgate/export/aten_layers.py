@@ -1,0 +1,213 @@
+"""Torch's sums, products and layers, as ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from headgate.export import runs
+from headgate.export.aten import Call, entry, positive
+from headgate.program.parameters import names_of
+from headgate.program.portable import from_text
+
+
+@entry("linear.default")
+def _linear(call: Call, x: str, weight: str, bias: str | None = None) -> str:
+    found = call.add("MatMul", x, call.add("Transpose", weight, perm=[1, 0]))
+    return found if bias is None else call.add("Add", found, bias)
+
+
+@entry("matmul.default", "mm.default", "bmm.default", "mv.default", "dot.default")
+def _matmul(call: Call, one: str, other: str) -> str:
+    return call.add("MatMul", one, other)
+
+
+@entry("addmm.default", "baddbmm.default")
+def _addmm(call: Call, bias: str, one: str, other: str, beta: float = 1, alpha: float = 1) -> str:
+    if (beta, alpha) != (1, 1):
+        raise call.refuse("it is scaled")
+    return call.add("Add", bias, call.add("MatMul", one, other))
+
+
+@entry("embedding.default")
+def _embedding(call: Call, table: str, ids: str, *rest: Any) -> str:
+    return call.add("Gather", table, ids, axis=0)
+
+
+@entry("softmax.int", "_softmax.default", "log_softmax.int", "_log_softmax.default")
+def _softmax(call: Call, x: str, axis: int, *rest: Any) -> str:
+    op = "LogSoftmax" if "log" in str(call.node.target) else "Softmax"
+    return call.add(op, x, axis=positive(axis, call.meta().dim()))
+
+
+@entry(
+    "sum.dim_IntList", "sum.default", "mean.dim", "mean.default", "amax.default", "amin.default",
+    "prod.dim_int", "logsumexp.default", "any.dim", "all.dim",
+)  # fmt: skip
+def _reduce(call: Call, x: str, axes: Any = None, keep: bool = False, **options: Any) -> str:
+    name = str(call.node.target).split(".")[1]
+    op, dtype = _REDUCTIONS[name]
+    rank = call.meta().dim()
+    axes = [axes] if isinstance(axes, int) else axes or list(range(rank))
+    (x,) = call.operands((x,), dtype or call.dtype)
+    rows = call.graph.ints(*(positive(axis, rank) for axis in axes))
+    found = call.add(op, x, rows, keepdims=int(keep))
+    return found if dtype is None else call.cast(found, call.dtype)
+
+
+_REDUCTIONS: dict[str, tuple[str, torch.dtype | None]] = {
+    "all": ("ReduceMin", torch.int32),
+    "amax": ("ReduceMax", None),
+    "amin": ("ReduceMin", None),
+    "any": ("ReduceMax", torch.int32),
+    "logsumexp": ("ReduceLogSumExp", None),
+    "mean": ("ReduceMean", None),
+    "prod": ("ReduceProd", None),
+    "sum": ("ReduceSum", None),
+}
+
+
+@entry("argmax.default", "argmin.default")
+def _arg(call: Call, x: str, axis: int | None = None, keep: bool = False) -> str:
+    op = "ArgMax" if "argmax" in str(call.node.target) else "ArgMin"
+    if axis is None:
+        x, axis = call.add("Reshape", x, call.graph.ints(-1)), 0
+    return call.add(op, x, axis=axis, keepdims=int(keep))
+
+
+@entry("cumsum.default")
+def _cumsum(call: Call, x: str, axis: int, **options: Any) -> str:
+    (x,) = call.operands((x,), call.dtype)
+    place = call.graph.weight(torch.tensor(positive(axis, call.meta().dim())))
+    return call.add("CumSum", x, place)
+
+
+@entry("layer_norm.default")
+def _layer_norm(
+    call: Call,
+    x: str,
+    shape: Sequence[int],
+    weight: str | None = None,
+    bias: str | None = None,
+    epsilon: float = 1e-5,
+    *rest: Any,
+) -> str:
+    if weight is None:
+        weight = call.graph.weight(torch.ones(*shape, dtype=call.dtype))
+    given = [x, weight, *([bias] if bias is not None else [])]
+    return call.add("LayerNormalization", *given, axis=-len(shape), epsilon=epsilon)
+
+
+@entry("conv1d.default", "conv2d.default", "conv3d.default")
+def _convolve(  # noqa: PLR0913 - torch's own arguments
+    call: Call,
+    x: str,
+    weight: str,
+    bias: str | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Any = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> str:
+    if isinstance(padding, str):
+        raise call.refuse(f"padding={padding!r}; name the numbers")
+    return _convolution(call, x, weight, bias, stride, padding, dilation, groups=groups)
+
+
+@entry("convolution.default")
+def _general(  # noqa: PLR0913 - torch's own arguments
+    call: Call,
+    x: str,
+    weight: str,
+    bias: str | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> str:
+    if transposed:
+        raise call.refuse("a transposed convolution")
+    return _convolution(call, x, weight, bias, stride, padding, dilation, groups=groups)
+
+
+def _convolution(  # noqa: PLR0913 - torch's own arguments
+    call: Call,
+    x: str,
+    weight: str,
+    bias: str | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    *,
+    groups: int,
+) -> str:
+    axes = call.meta().dim() - 2
+
+    def each(values: Sequence[int]) -> list[int]:
+        return list(values) * axes if len(values) == 1 else list(values)
+
+    return call.add(
+        "Conv",
+        *[x, weight, *([bias] if bias is not None else [])],
+        strides=each(stride),
+        pads=each(padding) * 2,
+        dilations=each(dilation),
+        group=groups,
+    )
+
+
+@entry("max_pool1d.default", "max_pool2d.default", "max_pool2d_with_indices.default")
+def _max_pool(  # noqa: PLR0913 - torch's own arguments
+    call: Call,
+    x: str,
+    size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil: bool = False,
+) -> Any:
+    axes = call.meta().dim() - 2
+
+    def each(values: Sequence[int]) -> list[int]:
+        return list(values) * axes if len(values) == 1 else list(values)
+
+    found = call.add(
+        "MaxPool",
+        x,
+        kernel_shape=each(size),
+        strides=each(stride or size),
+        pads=each(padding) * 2,
+        dilations=each(dilation),
+        ceil_mode=int(ceil),
+    )
+    return (found,) if "indices" in str(call.node.target) else found
+
+
+@entry("headgate.scan.default")
+def _scan(  # noqa: PLR0913 - the operator's own arguments
+    call: Call,
+    text: str,
+    x: str,
+    states: Sequence[str],
+    weights: Sequence[str],
+    given: Sequence[str],
+    lengths: str | None,
+    reverse: bool,
+    trace: bool,
+    *rest: Any,
+) -> tuple[str, ...]:
+    if trace:
+        raise call.refuse("a trace of the gates; export the layers without trace=True")
+    program = from_text(text)
+    nodes: Any = call.node.args
+    known = [call.weights[weight.name] for weight in nodes[3] if weight.name in call.weights]
+    if len(known) < len(nodes[3]):
+        raise call.refuse("its weights are computed of what goes in")
+    steps = nodes[1].meta["val"].shape[0]
+    over = runs.Over(x, tuple(states), lengths, steps if isinstance(steps, int) else None, reverse)
+    named = dict(zip(names_of(program), known, strict=True))
+    return runs.write(call.graph, program, named, over)

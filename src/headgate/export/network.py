@@ -1,0 +1,233 @@
+"""A network as one ONNX graph: torch follows it, and a table writes what it did."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch._dynamo.exc import UserError
+from torch.export import Dim, ExportedProgram, export
+from torch.export.graph_signature import InputKind
+
+from headgate.errors import CellError, ShapeError
+from headgate.export import aten_layers, aten_pointwise, aten_shapes
+from headgate.export.aten import TABLE, Call
+from headgate.export.graph import LARGEST, Graph, Value, onnx
+
+_FILLED = (aten_layers, aten_pointwise, aten_shapes)
+_ARITHMETIC = {
+    operator.add: "Add",
+    operator.sub: "Sub",
+    operator.mul: "Mul",
+    operator.floordiv: "Div",
+    operator.neg: "Neg",
+}
+
+
+def network_to_onnx(
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+    *,
+    notes: Mapping[str, str] | None = None,
+) -> Any:
+    """Write a network as an ONNX model.
+
+    Args:
+        network: takes the inputs in their order, gives a tensor or a flat tuple of them; it is
+            followed in evaluation mode, and left as it was.
+        inputs: an example of each input, by name; the lengths of its axes that vary are at least
+            2, and no two of them alike that mean different things.
+        outputs: the names of what comes out.
+        axes: which axes of an input vary, and what each is called; by the input's name.
+        notes: what the file says of itself.
+
+    Returns:
+        An ``onnx.ModelProto``, checked.
+
+    Raises:
+        CellError: the network does what ONNX cannot say, or what depends on values; the message
+            names the operation and its line.
+        ShapeError: the model is larger than a file of ONNX may be.
+        MissingExtraError: onnx is not installed.
+    """
+    followed = _followed(network, inputs, axes)
+    writer = _Writer(followed)
+    made = writer.write(list(inputs), outputs, axes, network, dict(notes or {}))
+    if made.ByteSize() > LARGEST:
+        raise ShapeError(
+            f"the model has {made.ByteSize() / 2**30:.1f} GiB, and a file of ONNX 2 at most: "
+            "export a smaller one"
+        )
+    return made
+
+
+def _followed(
+    network: nn.Module, inputs: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]]
+) -> ExportedProgram:
+    training = {module: module.training for module in network.modules()}
+    dynamic = tuple(
+        dict.fromkeys(axes[name], Dim.DYNAMIC) if axes.get(name) else None for name in inputs
+    )
+    network.eval()
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch's own parts about each other
+            arguments = tuple(inputs.values())
+            whole = export(_Flat(network), arguments, dynamic_shapes=(dynamic,), strict=False)
+            return whole.run_decompositions({})
+    except (RuntimeError, UserError) as error:
+        raise CellError(
+            "torch cannot follow the network for lengths that vary: a branch or a shape depends "
+            f"on a value. {str(error).strip().splitlines()[0]}"
+        ) from error
+    finally:
+        for module, was in training.items():
+            module.training = was
+
+
+class _Flat(nn.Module):
+    """A network that takes its inputs as one row, whatever they are called."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.network(*inputs)
+
+
+class _Writer:
+    """Writes what torch saw.
+
+    Args:
+        followed: the network as torch saw it.
+    """
+
+    def __init__(self, followed: ExportedProgram) -> None:
+        self.followed, self.graph = followed, Graph()
+        self.values: dict[fx.Node, Any] = {}  # names, tuples of names, or numbers
+        self.known: dict[str, Tensor] = {}  # tensors without an input in them, by node
+
+    def write(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        axes: Mapping[str, Mapping[int, str]],
+        network: nn.Module,
+        notes: dict[str, str],
+    ) -> Any:
+        for name in (*inputs, *outputs):
+            self.graph.name(name)
+        nodes = list(self.followed.graph.nodes)
+        places = [node for node in nodes if node.op == "placeholder"]
+        users = self._placed(places, inputs)
+        ends: list[fx.Node] = []
+        for node in nodes:
+            if node.op == "output":
+                ends = list(node.args[0])  # type: ignore[arg-type]
+            elif node.op == "call_function":
+                self.values[node] = self._call(node)
+        given = [
+            _value(name, node.meta["val"], axes.get(name, {}))
+            for name, node in zip(inputs, users, strict=True)
+        ]
+        names = _named(users, given)
+        results = []
+        for name, node in zip(outputs, ends, strict=True):
+            self.graph.nodes.append(_identity(self._name(node), name))
+            results.append(_output(name, node.meta["val"], names))
+        return self.graph.model(given, results, name=type(network).__name__, notes=notes)
+
+    def _placed(self, places: Sequence[fx.Node], inputs: Sequence[str]) -> list[fx.Node]:
+        """Give the inputs their names, and take in the weights."""
+        specs = self.followed.graph_signature.input_specs
+        held: dict[str, Any] = self.followed.state_dict | self.followed.constants
+        users = []
+        for node, spec in zip(places, specs, strict=True):
+            if spec.kind == InputKind.USER_INPUT:
+                self.values[node] = inputs[len(users)]
+                users.append(node)
+            else:
+                self.known[node.name] = held[str(spec.target)]
+        return users
+
+    def _call(self, node: fx.Node) -> Any:
+        if node.target is operator.getitem:
+            source, place = node.args
+            return self.values[source][place]  # type: ignore[index]
+        if node.target in _ARITHMETIC:
+            return self._length(node)
+        if self._is_known(node):
+            self.known[node.name] = node.target(  # type: ignore[operator]
+                *fx.map_arg(node.args, lambda n: self.known[n.name]),
+                **fx.map_arg(node.kwargs, lambda n: self.known[n.name]),
+            )
+            return None
+        target = str(node.target)
+        call = Call(self.graph, node, self.known)
+        if target not in TABLE:
+            raise call.refuse("no entry of the table knows it")
+        args = [self._argument(arg) for arg in node.args]
+        options = {key: self._argument(value) for key, value in node.kwargs.items()}
+        return TABLE[target](call, *args, **options)
+
+    def _is_known(self, node: fx.Node) -> bool:
+        """Whether a call has no input in it, so that it can be made now."""
+        values = node.all_input_nodes
+        tensor = isinstance(node.meta.get("val"), Tensor)
+        return bool(values) and tensor and all(each.name in self.known for each in values)
+
+    def _length(self, node: fx.Node) -> str:
+        """Write the arithmetic of lengths."""
+        names = []
+        for arg in node.args:
+            value = self._argument(arg)
+            names.append(value if isinstance(value, str) else self._number(value))
+        return self.graph.add(_ARITHMETIC[node.target], *names)  # type: ignore[index]
+
+    def _number(self, value: int) -> str:
+        return self.graph.weight(torch.tensor(value))
+
+    def _argument(self, arg: Any) -> Any:
+        if isinstance(arg, fx.Node):
+            return self._name(arg)
+        if isinstance(arg, list | tuple):
+            return [self._argument(each) for each in arg]
+        return arg
+
+    def _name(self, node: fx.Node) -> Any:
+        if node.name in self.known:
+            return self.graph.weight(self.known[node.name], node.name.removeprefix("p_network_"))
+        return self.values[node]
+
+
+def _value(name: str, meta: Tensor, axes: Mapping[int, str]) -> Value:
+    sizes = tuple(axes.get(axis, int(size)) for axis, size in enumerate(meta.shape))
+    return Value(name, meta.dtype, sizes)
+
+
+def _named(users: Sequence[fx.Node], given: Sequence[Value]) -> dict[str, str]:
+    """What torch's symbols of lengths are called."""
+    found: dict[str, str] = {}
+    for node, value in zip(users, given, strict=True):
+        for symbol, axis in zip(node.meta["val"].shape, value.axes, strict=True):
+            if isinstance(axis, str):
+                found.setdefault(str(symbol), axis)
+    return found
+
+
+def _output(name: str, meta: Tensor, names: Mapping[str, str]) -> Value:
+    sizes = (
+        size if isinstance(size, int) else names.get(str(size), str(size)) for size in meta.shape
+    )
+    return Value(name, meta.dtype, tuple(sizes))
+
+
+def _identity(source: str, name: str) -> Any:
+    return onnx("helper").make_node("Identity", [source], [name], name=name)

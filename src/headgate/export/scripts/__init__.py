@@ -1,0 +1,1 @@
+"""What stands beside an exported model and runs it: files that import nothing of headgate."""

@@ -1,0 +1,64 @@
+"""The graphs of an exported model in ONNX Runtime, by their names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+
+class Graphs:
+    """An exported model.
+
+    Args:
+        folder: where model.json and the graphs lie.
+        threads: of a graph; as many as ONNX Runtime likes where 0.
+    """
+
+    def __init__(self, folder=".", threads=0):
+        self.folder = Path(folder)
+        self.facts = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.sessions = {
+            name: onnxruntime.InferenceSession(
+                str(self.folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+            for name in self.facts["graphs"]
+        }
+
+    def __call__(self, graph, **given):
+        """Run a graph: arrays in by name, arrays out by name."""
+        session = self.sessions[graph]
+        names = [each.name for each in session.get_outputs()]
+        wanted = {each.name for each in session.get_inputs()}
+        given = {name: value for name, value in given.items() if name in wanted}
+        return dict(zip(names, session.run(names, given), strict=True))
+
+
+class Stream:
+    """A model kept running, for B rows at once.
+
+    Args:
+        graphs: a model that was exported with its step.
+        rows: B.
+    """
+
+    def __init__(self, graphs, rows=1):
+        self.graphs, self.rows = graphs, rows
+        self.reset()
+
+    def reset(self):
+        """Begin anew."""
+        self.states = {
+            name: np.tile(np.array(value, np.float32), (self.rows, 1))
+            for name, value in self.graphs.facts["initial"].items()
+        }
+
+    def step(self, x):
+        """Take one step of every row: ids [B] or features [B, M] in, [B, V] out."""
+        found = self.graphs("step", x=x, **self.states)
+        self.states = {name: found[f"{name}_next"] for name in self.states}
+        return found["y"]
