@@ -7,8 +7,9 @@ import pytest
 import yaml
 from tests.tiny import CLASSIFY, command, write_reviews
 
+from headgate.configuration import configured
 from headgate.data.run_file import explained, read_run
-from headgate.model import configured, train
+from headgate.model import train
 from headgate.tasks import TASKS
 from headgate.tasks.keys import kinds, names
 

@@ -43,9 +43,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tasks": MODELS | SIDE | VIEWS,
     "trainer": MODELS | SIDE | VIEWS | {"tasks"},
     "model": MODELS | SIDE | VIEWS | {"tasks", "trainer"},
+    "configuration": WORDS | {"data", "tasks", "trainer", "model"},
     "server": WORDS | {"model", "data"},
     "bench": {"errors", "equations", "program", "kernels", "layers", "streaming"},
-    "cli": WORDS | {"model", "data", "server", "inspection", "equations", "program", "bench"},
+    "cli": WORDS
+    | {"model", "configuration", "data", "server", "inspection", "export", "equations", "program"}
+    | {"bench"},
     "__main__": {"cli"},
     "__init__": MODELS | SIDE | VIEWS | {"tasks", "model"},
 }

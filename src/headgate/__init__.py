@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from headgate.equations import CELLS as CELLS
     from headgate.equations import Equation as Equation
     from headgate.errors import HeadgateError as HeadgateError
+    from headgate.export.layers import to_onnx as to_onnx
+    from headgate.export.network import network_to_onnx as network_to_onnx
     from headgate.inspection.clamp import Clamp as Clamp
     from headgate.inspection.first_nan import find_nan as find_nan
     from headgate.inspection.trace import Inspection as Inspection
@@ -66,6 +68,8 @@ _HOMES = {
     "load": "model",
     "load_concatenated": "layers",
     "look": "inspection.trace",
+    "network_to_onnx": "export.network",
+    "to_onnx": "export.layers",
     "train": "model",
     "using": "kernels",
 }
@@ -93,6 +97,8 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "load",
     "load_concatenated",
     "look",
+    "network_to_onnx",
+    "to_onnx",
     "train",
     "using",
 ]

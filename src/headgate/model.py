@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
@@ -19,18 +18,18 @@ from headgate.artifacts.card import write_card
 from headgate.artifacts.checkpoint import FILE as CHECKPOINT
 from headgate.artifacts.claim import claim
 from headgate.artifacts.figures import history_csv, history_rows, metrics_json
+from headgate.artifacts.rescue import write_or_rescue
 from headgate.data.columns import Table
 from headgate.data.examples import is_empty
 from headgate.data.origin import Source, overridden, read_parts
-from headgate.data.run_file import read_run
 from headgate.decoding import Sampling
 from headgate.errors import CellError, DataError, ModelDirectoryError, OutputError
 from headgate.inspection.trace import Inspection
-from headgate.tasks import Evaluation, Task, task_named
+from headgate.tasks import Evaluation, Task, exporting, task_named
 from headgate.tasks.cells import by_name
+from headgate.tasks.exporting import Heard
 from headgate.tasks.generate import Generate
 from headgate.tasks.generate_frames import GenerateFrames
-from headgate.tasks.keys import kinds
 from headgate.tasks.protocol import TaskStream, build_settings
 from headgate.trainer import Say, Trainer, read_examples, refuse_other
 from headgate.training.loop import INTERRUPTED
@@ -193,6 +192,43 @@ class Model:
             raise DataError("the text is empty, so there is nothing to see")
         return self.task.inspect(text)
 
+    def export(
+        self,
+        out: str | os.PathLike[str],
+        *,
+        stream: bool = False,
+        source: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Write the model as ONNX, with a script that runs it without torch and headgate.
+
+        Args:
+            out: a directory that does not exist yet, or is empty.
+            stream: as one step with its states in and out, where the model streams.
+            source: the model's own directory, which is then written down for ``headgate verify``.
+
+        Raises:
+            StreamError: the model cannot be run step by step.
+            OutputExistsError: something is there already.
+            MissingExtraError: onnx is not installed.
+        """
+        exporting.export(self.task, out, stream=stream, source=source)
+
+    def verify(self, folder: str | os.PathLike[str], say: Heard = lambda _: None) -> float:
+        """Compare an exported model with this one, at sizes it was not exported with.
+
+        Args:
+            folder: what ``export`` wrote.
+            say: hears of every comparison.
+
+        Returns:
+            The largest difference of a value, as a part of it where it is over 1.
+
+        Raises:
+            ModelDirectoryError: it is no exported model, or one of other weights.
+            DataError: a difference is over 1e-5.
+        """
+        return exporting.verify(self.task, folder, say)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a directory of safetensors, JSON and CSV; no pickle.
 
@@ -299,14 +335,14 @@ def train(
         refuse_other(finished.config, finished.task.saved_settings(), data, options)
         say(f"{out} is a finished model: there is nothing to go on with")
         return finished
-    source, task, options, started = _understand(data, options, base)
+    source, task, options, started = understand(data, options, base)
     with nullcontext() if out is None else claim(out, resume=resume) as place:
         if resume and place is not None and not (place / CHECKPOINT).exists():
             say(f"{place} has no checkpoint yet: the training begins")
         found = Trainer(source, task, options, say=say, base=started and started.task).run(place)
         model = Model(found.task, found.config, found.metrics, found.history)
         if place is not None:
-            _write_or_rescue(model, place)
+            write_or_rescue(model.write, place)
             interrupted = found.metrics["training"]["reason"] == INTERRUPTED
             if not interrupted:
                 (place / CHECKPOINT).unlink(missing_ok=True)
@@ -314,53 +350,26 @@ def train(
         return model
 
 
-def configured(
-    data: str | os.PathLike[str], *, say: Say | None = None, **options: Any
-) -> dict[str, tuple[Any, str]]:
-    """Give all that would decide a training, every default spelled out; nothing is trained.
-
-    Args:
-        data: as ``train`` takes it.
-        say: who hears what is decided; the terminal where None.
-        **options: as ``train`` takes them.
-
-    Returns:
-        For each name that ``train`` takes its value and what it means.
-    """
-    source, task, options, started = _understand(data, options, options.pop("base", None))
-    trainer = Trainer(source, task, options, say=say or _print, base=started and started.task)
-    found = trainer.described()
-    path = found.pop("path")
-    return {"data": path, **found}
-
-
-def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a run's file of YAML, as ``headgate config`` writes it.
-
-    Args:
-        path: the file.
-
-    Returns:
-        What ``train`` takes, by name; the data under "data".
-
-    Raises:
-        DataError: it is no such file, a name is unknown or stands twice, a value is of another
-            kind; the message has the line.
-    """
-    return read_run(path, kinds())
-
-
 def _is_over(place: Path) -> bool:
     """Whether a directory is a model, and no training that was stopped."""
     return (place / directory.CONFIG).exists() and not (place / CHECKPOINT).exists()
 
 
-def _understand(
+def understand(
     data: str | os.PathLike[str],
     options: dict[str, Any],
     base: str | os.PathLike[str] | Model | None,
 ) -> tuple[Source, str | None, dict[str, Any], Model | None]:
-    """Part options into the source, the task and the rest; a saved model gives the defaults."""
+    """Part what ``train`` takes; a saved model gives the defaults.
+
+    Args:
+        data: as ``train`` takes it.
+        options: likewise.
+        base: likewise.
+
+    Returns:
+        The source, the task's name if there is one, all other options, the model to go on from.
+    """
     started = base if base is None or isinstance(base, Model) else load(base)
     options = dict(options)
     if started is not None:
@@ -381,19 +390,6 @@ def _check_task(started: Model, task: str | None) -> None:
             f"the saved model's task is {started.task.name}, not {task}: leave the task out, or "
             "train anew"
         )
-
-
-def _write_or_rescue(model: Model, place: Path) -> None:
-    """Write a fresh model; where its place is full, elsewhere, since training was the cost."""
-    try:
-        model.write(place)
-    except OutputError as error:
-        try:
-            rescue = Path(tempfile.mkdtemp(prefix="headgate-"))
-            model.write(rescue)
-        except (OSError, OutputError):
-            raise error from None
-        raise OutputError(f"{error}. The trained model is safe in {rescue}: move it") from error
 
 
 def _print(line: str) -> None:

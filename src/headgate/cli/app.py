@@ -22,6 +22,7 @@ from headgate.cli.data import data
 from headgate.cli.demo import demo
 from headgate.cli.doctor import doctor
 from headgate.cli.evaluate import evaluate
+from headgate.cli.export import export, verify
 from headgate.cli.generate import generate
 from headgate.cli.inspect import inspect
 from headgate.cli.predict import predict
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(data, config, train, evaluate, predict, generate, translate, chat, stream, inspect, doctor),
-    *(cells, demo, bench),
+    *(export, verify, cells, demo, bench),
 )
 for _command in _COMMANDS:
     app.command()(_command)

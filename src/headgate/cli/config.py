@@ -56,8 +56,8 @@ def config(  # noqa: PLR0913  (a command's options are its arguments)
     chosen = wishes(**locals())
     chosen.pop("out", None)  # it decides nothing of the training
 
+    from headgate.configuration import configured
     from headgate.data.run_file import write_run
-    from headgate.model import configured
 
     found = configured(say=_aside, **chosen)
     entries = {"data": found.pop("data")}

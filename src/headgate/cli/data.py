@@ -115,8 +115,8 @@ def _gathered(part: Table, *, series: str | None, time: str | None) -> Table:
 
 def _training(path: str, options: dict[str, Any]) -> list[str]:
     """Say what a training would decide, or why it would refuse."""
+    from headgate.configuration import configured
     from headgate.data.lazy import is_large
-    from headgate.model import configured
 
     if is_large(path):
         return ["the file is large: headgate config says what a training would be"]

@@ -146,8 +146,8 @@ def _overruled(config: str | None, given: dict[str, Any]) -> dict[str, Any]:
     if config is None:
         return given
 
+    from headgate.configuration import read_config
     from headgate.data.run_file import overruled
-    from headgate.model import read_config
 
     return overruled(read_config(config), given)
 

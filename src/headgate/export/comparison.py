@@ -94,7 +94,7 @@ def compare_steps(chain: Sequence[nn.Module], opened: Any, initial: Mapping[str,
     """
     first, stream = links_of(chain)[0], Stream(*chain, rows=ROWS)
     generator, worst = torch.Generator().manual_seed(0), Compared("step", {}, 0.0, "y")
-    states = {name: torch.tensor(value).expand(ROWS, -1).numpy() for name, value in initial.items()}
+    states = {name: _rows(value) for name, value in initial.items()}
     names = ["y", *(f"{name}{NEXT}" for name in states)]
     for _ in range(STEPS):
         if isinstance(first, Lookup):
@@ -106,6 +106,10 @@ def compare_steps(chain: Sequence[nn.Module], opened: Any, initial: Mapping[str,
         here = _farthest("step", {"B": ROWS, "T": STEPS}, {"y": stream.step(x)}, found[:1])
         worst = max(worst, here, key=lambda each: each.difference)
     return worst
+
+
+def _rows(state: Any) -> Any:
+    return torch.as_tensor(state).detach().expand(ROWS, -1).numpy()
 
 
 def _farthest(

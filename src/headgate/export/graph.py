@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headgate.errors import MissingExtraError
+from headgate.errors import CellError, MissingExtraError
 
 OPSET, IR_VERSION = 18, 8  # of 2022: what runtimes of the last years read
 LARGEST = 2**31 - 2**20
@@ -57,6 +57,23 @@ def number_of(dtype: torch.dtype) -> int:
         The number.
     """
     return getattr(onnx().TensorProto, NAMES[dtype])
+
+
+def check_numbers(weights: Iterable[Tensor]) -> None:
+    """Check that weights are of float32.
+
+    Args:
+        weights: a model's.
+
+    Raises:
+        CellError: some are not.
+    """
+    others = {str(each.dtype) for each in weights if each.is_floating_point()} - {"torch.float32"}
+    if others:
+        raise CellError(
+            f"a model is exported in float32, and weights of this one are {', '.join(others)}: "
+            "turn it to float32 first, with .float()"
+        )
 
 
 @dataclass(frozen=True)

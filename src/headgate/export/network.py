@@ -53,9 +53,13 @@ def network_to_onnx(
     Raises:
         CellError: the network does what ONNX cannot say, or what depends on values; the message
             names the operation and its line.
-        ShapeError: the model is larger than a file of ONNX may be.
+        ShapeError: a name stands twice, or the model is larger than a file of ONNX may be.
         MissingExtraError: onnx is not installed.
     """
+    names = [*inputs, *outputs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ShapeError(f"{name!r} is named twice: what goes in and out has names of its own")
     followed = _followed(network, inputs, axes)
     writer = _Writer(followed)
     made = writer.write(list(inputs), outputs, axes, network, dict(notes or {}))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from headgate.export.graph import check_numbers
 from headgate.export.network import network_to_onnx
 
 EXAMPLE = {"B": 3, "T": 5, "S": 7}
@@ -124,7 +125,11 @@ class Part:
 
         Returns:
             An ``onnx.ModelProto``.
+
+        Raises:
+            CellError: the network does what ONNX cannot say, or its weights are not of float32.
         """
+        check_numbers(self.network.parameters())
         free = iter(range(4, 1000, 2))
         sizes = self.fitting({axis: EXAMPLE.get(axis) or next(free) for axis in self.axes})
         varying = {

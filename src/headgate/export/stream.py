@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headgate.errors import StreamError
 from headgate.export import runs
-from headgate.export.graph import Graph, Value
-from headgate.kernels.links import Cell, Link, Lookup, Projection, features_of, width_of
+from headgate.export.graph import Graph, Value, check_numbers
+from headgate.kernels.links import Cell, Link, Lookup, Projection, features_of, tensors_of, width_of
 
 NEXT = "_next"
 
@@ -42,9 +41,9 @@ def stream_to_onnx(links: Sequence[Link]) -> StepGraph:
         The graph.
 
     Raises:
-        StreamError: its weights are not of float32.
-        CellError: a cell has no form in ONNX.
+        CellError: a cell has no form in ONNX, or the weights are not of float32.
     """
+    check_numbers(tensor for link in links for tensor in tensors_of(link).values())
     graph = Graph()
     first = links[0]
     ids = isinstance(first, Lookup)
@@ -76,11 +75,6 @@ def _axes(first: Link) -> tuple[int | str, ...]:
 
 
 def _held(graph: Graph, value: Tensor, hint: str) -> str:
-    if value.dtype != torch.float32:
-        raise StreamError(
-            f"a step is exported in float32, and these weights are {value.dtype}: turn the model "
-            "to float32 with .float()"
-        )
     return graph.weight(np.ascontiguousarray(value.detach().cpu().numpy()), hint)
 
 

@@ -21,15 +21,22 @@ from headgate.artifacts.claim import claim
 from headgate.artifacts.directory import write_file
 from headgate.errors import DataError, ModelDirectoryError, OutputError, StreamError
 from headgate.export.comparison import TOLERANCE, Compared, compare, compare_steps, session
+from headgate.export.facts import FACTS, FORMAT, read_facts
 from headgate.export.parts import Exported
 from headgate.export.stream import stream_to_onnx
 from headgate.streaming.parts import links_of
 
-FACTS, FORMAT = "model.json", 1
+Heard = Callable[[Compared], None]
 STEP = "step"
 
 
-def export(task: Any, out: str | os.PathLike[str], *, stream: bool, source: str | None) -> None:
+def export(
+    task: Any,
+    out: str | os.PathLike[str],
+    *,
+    stream: bool,
+    source: str | os.PathLike[str] | None,
+) -> None:
     """Write a model as ONNX.
 
     Args:
@@ -93,35 +100,7 @@ def weights_of(task: Any) -> str:
     return hashlib.sha256(save(tensors)).hexdigest()
 
 
-def read_facts(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what stands in an exported model's file.
-
-    Args:
-        folder: the directory.
-
-    Returns:
-        The facts.
-
-    Raises:
-        ModelDirectoryError: it is no exported model.
-    """
-    path = Path(folder) / FACTS
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelDirectoryError(
-            f"{folder} is no exported model: it has no {FACTS} ({error.strerror})"
-        ) from error
-    except ValueError as error:
-        raise ModelDirectoryError(f"{path} is damaged: {error}") from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ModelDirectoryError(f"{path} is not of an exported model of format {FORMAT}")
-    return facts
-
-
-def verify(
-    task: Any, folder: str | os.PathLike[str], say: Callable[[Compared], None] = lambda _: None
-) -> float:
+def verify(task: Any, folder: str | os.PathLike[str], say: Heard = lambda _: None) -> float:
     """Compare an exported model with the model itself, at sizes it was not exported with.
 
     Args:
