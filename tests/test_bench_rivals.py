@@ -135,7 +135,7 @@ def test_onnx_runtime_computes_what_torch_does(cell: str) -> None:
     for package in onnx_runtime.NEEDS:
         pytest.importorskip(package, reason=f"{package} is not installed")
     given = problem(cell, SMALL)
-    call = onnx_runtime.inference(cell, given.theirs, given.x, 1)
+    call = onnx_runtime.inference(given.ours, given.x, 1)
     assert_equal(call(), _wanted(given), "output")
     assert "onnx@1" in {each.key for each in inference_field(given, (1,)).contestants}
 

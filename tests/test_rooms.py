@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": MODELS | SIDE | VIEWS | {"tasks", "trainer"},
     "configuration": WORDS | {"data", "tasks", "trainer", "model"},
     "server": WORDS | {"model", "data"},
-    "bench": {"errors", "equations", "program", "kernels", "layers", "streaming"},
+    "bench": {"errors", "equations", "program", "kernels", "layers", "streaming", "export"},
     "cli": WORDS
     | {"model", "configuration", "data", "server", "inspection", "export", "equations", "program"}
     | {"bench"},

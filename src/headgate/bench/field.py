@@ -130,7 +130,7 @@ def _too_slow(loop: CellLoop, given: Problem) -> str | None:
 
 def _add_onnx(made: Field, given: Problem, wanted: Tensor, threads: int) -> None:
     def build() -> Made:
-        call = onnx_runtime.inference(given.cell, given.theirs, given.x, threads)
+        call = onnx_runtime.inference(given.ours, given.x, threads)
         return call, call()
 
     admit(made, "onnx", build, wanted, threads)

@@ -1,124 +1,73 @@
-"""ONNX Runtime: a model of one node with the weights of torch.nn's layer."""
+"""ONNX Runtime: its own operator with the weights of our layer, and nothing around it."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from headgate.export.graph import Graph, Value
+from headgate.export.operators import find
+
 NEEDS = ("onnx", "onnxruntime")
-Axes = tuple[int | str, ...]
-OPSET, IR_VERSION = 17, 8
-FORMS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
-    # ONNX's name; its gates by their places in torch's order; attributes
-    "gru": ("GRU", (1, 0, 2), {"linear_before_reset": 1}),  # z r h, of r z n
-    "lstm": ("LSTM", (0, 3, 1, 2), {}),  # i o f c, of i f g o
-    "rnn": ("RNN", (0,), {}),
-}
 
 
-def model(cell: str, layer: nn.RNNBase) -> bytes:
+def put(
+    graph: Graph, layers: Any, number: int, given: Sequence[str], results: Sequence[str]
+) -> tuple[str, ...]:
+    """Write the node of one layer.
+
+    Args:
+        graph: where it goes.
+        layers: ``RNN``, ``LSTM`` or ``GRU``.
+        number: which layer.
+        given: the names of its input, and of its states where it is given them.
+        results: hints for the names of what comes out; an empty one is not wanted.
+
+    Returns:
+        The names of what comes out.
+    """
+    [weights] = layers.weights()[number]
+    operator = find(layers.program, weights)
+    assert operator is not None, "ONNX has each of torch's layers"
+    names = [graph.weight(value, key) for key, value in operator.weights.items()]
+    first, *states = given
+    inputs = [first, *names, *(["", *states] if states else [])]
+    told = operator.attributes
+    return graph.several(operator.name, inputs, results, hidden_size=layers.hidden_size, **told)
+
+
+def model(layer: nn.RNNBase) -> bytes:
     """Write a layer as an ONNX model of one node, from X [T, B, M] to Y [T, 1, B, N].
 
     Args:
-        cell: a key of ``FORMS``.
-        layer: torch.nn's layer.
+        layer: ``RNN``, ``LSTM`` or ``GRU``.
 
     Returns:
         The model, serialised.
     """
-    weights = weights_of(cell, layer, 0)
-    whole = {"X": ("T", "B", layer.input_size)}, {"Y": ("T", 1, "B", layer.hidden_size)}
-    return assemble([node(cell, layer, ["X", *weights], ["Y"])], *whole, weights)
+    graph = Graph()
+    x = Value(graph.name("X"), torch.float32, ("T", "B", layer.input_size))
+    [name] = put(graph, layer, 0, [x.name], ["Y"])
+    y = Value(name, torch.float32, ("T", 1, "B", layer.hidden_size))
+    return graph.model([x], [y], name="layer").SerializeToString()
 
 
-def node(cell: str, layer: nn.RNNBase, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
-    """Make the node of one layer.
-
-    Args:
-        cell: a key of ``FORMS``.
-        layer: torch.nn's layer.
-        inputs: names of values in the order of ONNX's operator; an empty one is not given.
-        outputs: the same.
-
-    Returns:
-        The node.
-    """
-    operator, _, attributes = FORMS[cell]
-    make: Any = importlib.import_module("onnx.helper").make_node
-    return make(operator, inputs, outputs, hidden_size=layer.hidden_size, **attributes)
-
-
-def assemble(
-    nodes: Sequence[Any],
-    inputs: Mapping[str, Axes],
-    outputs: Mapping[str, Axes],
-    weights: Mapping[str, Tensor],
-) -> bytes:
-    """Write a model.
-
-    Args:
-        nodes: its nodes.
-        inputs: the axes of what goes in, by name; an axis is a length or a name.
-        outputs: the axes of what comes out, by name.
-        weights: by name.
-
-    Returns:
-        The model, serialised.
-    """
-    helper: Any = importlib.import_module("onnx.helper")
-    numpy_helper: Any = importlib.import_module("onnx.numpy_helper")
-    number = importlib.import_module("onnx").TensorProto.FLOAT
-    graph = helper.make_graph(
-        nodes,
-        "layers",
-        [helper.make_tensor_value_info(name, number, axes) for name, axes in inputs.items()],
-        [helper.make_tensor_value_info(name, number, axes) for name, axes in outputs.items()],
-        [numpy_helper.from_array(value.numpy(), name) for name, value in weights.items()],
-    )
-    opsets = [helper.make_opsetid("", OPSET)]
-    made = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-    return made.SerializeToString()
-
-
-def weights_of(cell: str, layer: nn.RNNBase, number: int) -> dict[str, Tensor]:
-    """Give torch's weights in ONNX's order, each with the axis of directions before it.
-
-    Args:
-        cell: a key of ``FORMS``.
-        layer: torch.nn's layer.
-        number: which of its layers.
-
-    Returns:
-        The weights of the input, of the state, and the biases; a name ends in the number.
-    """
-    order = FORMS[cell][1]
-
-    def ordered(name: str) -> Tensor:
-        blocks = getattr(layer, f"{name}_l{number}").detach().chunk(len(order))
-        return torch.cat([blocks[place] for place in order])
-
-    biases = torch.cat([ordered("bias_ih"), ordered("bias_hh")])
-    made = {"W": ordered("weight_ih"), "R": ordered("weight_hh"), "B": biases}
-    return {f"{name}{number}": value[None].contiguous() for name, value in made.items()}
-
-
-def inference(cell: str, layer: nn.RNNBase, x: Tensor, threads: int) -> Callable[[], Tensor]:
+def inference(layer: nn.RNNBase, x: Tensor, threads: int) -> Callable[[], Tensor]:
     """Make a forward pass in ONNX Runtime.
 
     Args:
-        cell: a key of ``FORMS``.
-        layer: torch.nn's layer.
+        layer: ``RNN``, ``LSTM`` or ``GRU``.
         x: the input, [T, B, M].
         threads: those of the session.
 
     Returns:
         The call; it gives the outputs, [T, B, N].
     """
-    session = open_session(model(cell, layer), threads)
+    session = open_session(model(layer), threads)
     given = {"X": x.detach().numpy()}
 
     def call() -> Tensor:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from headgate.bench.onnx_runtime import assemble, node, open_session, weights_of
+from headgate.bench.onnx_runtime import open_session, put
 from headgate.bench.rivals import Problem
 from headgate.bench.stream_steps import Steps
-
-NEXT = "_next"
+from headgate.export.graph import Graph, Value
+from headgate.export.stream import NEXT
 
 
 @dataclass(frozen=True)
@@ -31,31 +31,32 @@ class StepModel:
     output: str
 
 
-def step_model(cell: str, layer: nn.RNNBase) -> StepModel:
+def step_model(layers: Any) -> StepModel:
     """Write layers as an ONNX model of one step, a node for each.
 
     Args:
-        cell: "gru", "lstm" or "rnn".
-        layer: torch.nn's layers.
+        layers: ``RNN``, ``LSTM`` or ``GRU``.
 
     Returns:
         The model.
     """
-    kinds = ("h", "c") if cell == "lstm" else ("h",)
-    nodes, weights, states, given = [], {}, [], "X"
-    for number in range(layer.num_layers):
-        own = weights_of(cell, layer, number)
-        kept = [f"{kind}{number}" for kind in kinds]
-        new = [f"{name}{NEXT}" for name in kept]
+    graph, kinds = Graph(), layers.program.states
+    x = Value(graph.name("X"), torch.float32, (1, "B", layers.input_size))
+    states: list[str] = []
+    given = x.name
+    for number in range(layers.num_layers):
+        kept = [graph.name(f"{kind}{number}") for kind in kinds]
         # neither lengths go in nor Y comes out: Y_h of a single step is Y
-        nodes.append(node(cell, layer, [given, *own, "", *kept], ["", *new]))
-        weights |= own
+        results = ["", *(f"{name}{NEXT}" for name in kept)]
+        given = put(graph, layers, number, [given, *kept], results)[1]
         states += kept
-        given = new[0]
-    axes = (1, "B", layer.hidden_size)
-    inputs = {"X": (1, "B", layer.input_size)} | dict.fromkeys(states, axes)
-    outputs = {f"{name}{NEXT}": axes for name in states}
-    return StepModel(assemble(nodes, inputs, outputs, weights), tuple(states), given)
+
+    def value(name: str) -> Value:
+        return Value(name, torch.float32, (1, "B", layers.hidden_size))
+
+    ends = [value(f"{name}{NEXT}") for name in states]
+    whole = graph.model([x, *map(value, states)], ends, name="step")
+    return StepModel(whole.SerializeToString(), tuple(states), given)
 
 
 def run(given: Problem) -> Steps:
@@ -67,7 +68,7 @@ def run(given: Problem) -> Steps:
     Returns:
         The way.
     """
-    model = step_model(given.cell, given.theirs)
+    model = step_model(given.ours)
     session = open_session(model.content, 1)
     wanted = [f"{name}{NEXT}" for name in model.states]
     place = wanted.index(model.output)
@@ -92,7 +93,7 @@ def bound(given: Problem) -> Steps:
     Returns:
         The way.
     """
-    model = step_model(given.cell, given.theirs)
+    model = step_model(given.ours)
     session = open_session(model.content, 1)
     sizes = given.sizes
     x = torch.zeros(1, sizes.rows, sizes.inputs).numpy()

@@ -204,8 +204,8 @@ class Graph:
         """
         names = tuple(self.name(hint) if hint else "" for hint in results)
         given = {key: value for key, value in attributes.items() if value is not None}
-        make = onnx("helper").make_node
-        self.nodes.append(make(op, list(inputs), list(names), name=names[0] or op, **given))
+        make, own = onnx("helper").make_node, next(filter(None, names))
+        self.nodes.append(make(op, list(inputs), list(names), name=own, **given))
         return names
 
     def body(self, name: str, inputs: Sequence[Value], outputs: Sequence[Value]) -> Any:
