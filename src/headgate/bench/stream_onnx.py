@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from headgate.bench.onnx_runtime import open_session, put
 from headgate.bench.rivals import Problem
