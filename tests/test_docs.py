@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,7 @@ def _cells() -> Iterator[None]:
         ("streams.md", 7),
         ("tasks.md", 1),
         ("inspection.md", 7),
+        ("export.md", 3),
     ],
 )
 def test_every_block_runs_and_prints_what_follows_it(
@@ -59,6 +62,9 @@ def test_every_block_runs_and_prints_what_follows_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     guide = DOCS / name
+    if name == "export.md":
+        for package in ("onnx", "onnxruntime"):
+            pytest.importorskip(package, reason=f"{package} is not installed: headgate[onnx]")
     monkeypatch.chdir(tmp_path)
     write_reviews(tmp_path)
     names: dict[str, Any] = {"__name__": "guide"}
@@ -82,6 +88,9 @@ def test_every_block_runs_and_prints_what_follows_it(
 def run_commands(text: str) -> None:
     for line in text.splitlines():
         program, *words = shlex.split(line)
+        if program == "python":
+            subprocess.run([sys.executable, *words], check=True)
+            continue
         assert program == "headgate"
         if words[0] in ("translate", "chat"):  # of models that a page would take minutes to make
             continue
