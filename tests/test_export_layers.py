@@ -195,6 +195,24 @@ def test_a_network_of_ones_own_around_a_cell() -> None:
             assert difference(net(ids, lengths), torch.from_numpy(found)) <= TOLERANCE
 
 
+def test_what_a_network_changes_in_itself_does_not_come_out() -> None:
+    class Counting(nn.Module):
+        count: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.count.add_(1)
+            return x * 2
+
+    model = network_to_onnx(Counting(), {"x": torch.randn(4, 4)}, ["y"], {"x": {0: "B"}})
+    x = torch.randn(7, 4)
+    [found] = opened(model).run(None, {"x": x.numpy()})
+    assert_equal(torch.from_numpy(found), x * 2, "output")
+
+
 def test_what_onnx_cannot_say_is_refused_by_name() -> None:
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -216,6 +234,8 @@ def test_what_onnx_cannot_say_is_refused_by_name() -> None:
             network_to_onnx(network, given, ["y"], axes)
     with pytest.raises(ShapeError, match="'x' is named twice"):
         network_to_onnx(nn.Identity(), given, ["x"], axes)
+    with pytest.raises(ShapeError, match="2 outputs are named, and the network gives 1 values"):
+        network_to_onnx(nn.Identity(), given, ["y", "z"], axes)
     with pytest.raises(StreamError, match="reads the whole sequence before its first answer"):
         to_onnx(Recurrent("gru", 3, 4, bidirectional=True), stream=True)
     for stream in (False, True):

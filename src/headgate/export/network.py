@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._dynamo.exc import UserError
 from torch.export import Dim, ExportedProgram, export
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 
 from headgate.errors import CellError, ShapeError
 from headgate.export import aten_layers, aten_pointwise, aten_shapes
@@ -53,7 +53,7 @@ def network_to_onnx(
     Raises:
         CellError: the network does what ONNX cannot say, or what depends on values; the message
             names the operation and its line.
-        ShapeError: a name stands twice, or the model is larger than a file of ONNX may be.
+        ShapeError: a name stands twice, there are more or fewer outputs, or the model is larger than a file of ONNX may be.
         MissingExtraError: onnx is not installed.
     """
     names = [*inputs, *outputs]
@@ -130,12 +130,9 @@ class _Writer:
             self.graph.name(name)
         nodes = list(self.followed.graph.nodes)
         places = [node for node in nodes if node.op == "placeholder"]
-        users = self._placed(places, inputs)
-        ends: list[fx.Node] = []
+        users, ends = self._placed(places, inputs), self._ends(nodes[-1], len(outputs))
         for node in nodes:
-            if node.op == "output":
-                ends = list(node.args[0])  # type: ignore[arg-type]
-            elif node.op == "call_function":
+            if node.op == "call_function":
                 self.values[node] = self._call(node)
         given = [
             _value(name, node.meta["val"], axes.get(name, {}))
@@ -160,6 +157,19 @@ class _Writer:
             else:
                 self.known[node.name] = held[str(spec.target)]
         return users
+
+    def _ends(self, last: fx.Node, wanted: int) -> list[fx.Node]:
+        """What the network gives; what it changed in itself comes out of torch's graph, too."""
+        specs = self.followed.graph_signature.output_specs
+        pairs = zip(last.args[0], specs, strict=True)  # type: ignore[arg-type]
+        found: list[Any] = [node for node, spec in pairs if spec.kind == OutputKind.USER_OUTPUT]
+        if len(found) != wanted or not all(isinstance(each, fx.Node) for each in found):
+            tensors = sum(isinstance(each, fx.Node) for each in found)
+            raise ShapeError(
+                f"{wanted} outputs are named, and the network gives {len(found)} values, of which "
+                f"{tensors} are tensors: name each, and give tensors alone"
+            )
+        return found
 
     def _call(self, node: fx.Node) -> Any:
         if node.target is operator.getitem:
