@@ -1,10 +1,12 @@
-"""Exported models, run where neither torch nor headgate can be imported."""
+"""Exported models, run where neither torch nor headgate can be imported, or in this process."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +28,19 @@ def run_alone(folder: Path, *arguments: str, text: str = "") -> list[Any]:
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def script(name: str, folder: Path | None = None) -> Any:
+    """Import a file that stands beside exported models, or is to; what it imports is not kept."""
+    place = folder or Path(str(resources.files("headgate.export.scripts")))
+    names = {path.stem for path in place.glob("*.py")}
+    hidden = {each: sys.modules.pop(each) for each in names & set(sys.modules)}
+    sys.path.insert(0, str(place))
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(place))
+        for each in names & set(sys.modules):
+            del sys.modules[each]
+        sys.modules.update(hidden)

@@ -187,6 +187,26 @@ def _max_pool(  # noqa: PLR0913 - torch's own arguments
     return (found,) if "indices" in str(call.node.target) else found
 
 
+@entry("adaptive_avg_pool1d.default", "adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")
+def _adaptive_mean(call: Call, x: str, sizes: Sequence[int]) -> str:
+    """Each axis as a product with a matrix of shares, since ONNX has no pool of other fields."""
+    lengths = call.meta().shape[-len(sizes) :]
+    if not all(isinstance(each, int) for each in (*sizes, *lengths)):
+        raise call.refuse("an adaptive pool over an axis whose length varies")
+    *before, last = (_shares(have, want) for have, want in zip(lengths, sizes, strict=True))
+    found = call.add("MatMul", x, call.graph.weight(last))
+    return call.add("MatMul", call.graph.weight(before[0].T), found) if before else found
+
+
+def _shares(have: int, want: int) -> torch.Tensor:
+    """What each of the old places gives to each new one, [have, want]."""
+    found = torch.zeros(have, want)
+    for place in range(want):
+        begin, end = place * have // want, -(-(place + 1) * have // want)
+        found[begin:end, place] = 1 / (end - begin)
+    return found
+
+
 @entry("headgate.scan.default")
 def _scan(  # noqa: PLR0913 - the operator's own arguments
     call: Call,

@@ -22,11 +22,12 @@ from headgate.data.media import column_kind
 from headgate.data.mel import HOP, LogMel, bands_for
 from headgate.data.sound_frames import moments, sound_steps, stored_steps
 from headgate.errors import DataError, HeadgateError
+from headgate.export.parts import Input
 from headgate.layers.checks import check_positive, check_probability
 from headgate.models.embedding import FrameEmbedding
 from headgate.streaming import Stream
 from headgate.tasks.frame_stream import FrameStream
-from headgate.tasks.reading import Reading, limits_for
+from headgate.tasks.reading import ExportedReading, Reading, limits_for
 from headgate.training import Plan
 
 _RESAMPLED = 32  # steps of the features by which sounds are compared
@@ -183,6 +184,13 @@ class AudioReading(Reading):
     def limits(self, lengths: Sequence[int]) -> Plan:
         """Give some thousand steps, in 6 to 100 passes."""
         return limits_for(len(lengths), steps=_STEPS, passes=(6, 100), most=32)
+
+    def exported(self) -> ExportedReading:
+        """Give how sounds are read elsewhere."""
+        given = Input("x", ("B", "T", self._width))
+        return ExportedReading(
+            given, {"stack": self.settings.stack}, ("frames.py", "log_mel.py", "sounds.py")
+        )
 
     def stream(self, stream: Stream, answers: Callable[[Tensor], list[Any]]) -> FrameStream:
         """Keep a network running over steps as ``encode`` gives them."""

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from headgate.data.columns import Table
 from headgate.data.frames import Frames
 from headgate.data.images import PictureFile
 from headgate.data.media import column_kind
 from headgate.errors import DataError
+from headgate.export.parts import Input
 from headgate.layers.checks import check_positive
 from headgate.models.embedding import FrameEmbedding
 from headgate.tasks.pixels import Pixels, kept
-from headgate.tasks.reading import Reading, limits_for
+from headgate.tasks.reading import ExportedReading, Reading, limits_for
 from headgate.training import Plan
 
 _MOST = 64  # pixels of a side that nobody named
@@ -131,9 +132,35 @@ class ImageReading(Reading):
         """Give some thousand steps, in 4 to 60 passes."""
         return limits_for(len(lengths), steps=_STEPS, passes=(4, 60))
 
+    def exported(self) -> ExportedReading:
+        """Give how pictures are read elsewhere: as pixels [B, channels, H, W]."""
+        given = Input("x", ("B", self.pixels.channels, "T", self.pixels.width))
+        first = _Rows(self._mean, self._scale)
+        return ExportedReading(given, {}, ("pictures.py",), first, streams=False)
+
     def shown(self, input: Any) -> str:
         """Give the name of a picture."""
         return as_picture(input).path.name
+
+
+class _Rows(nn.Module):
+    """Pixels to the rows that a network reads, standardised as ``ImageReading.steps`` does.
+
+    Args:
+        mean: of each number of a row.
+        scale: its standard deviation.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels.permute(0, 2, 3, 1).flatten(2) - self.mean) / self.scale
 
 
 def names_files(table: Table, input: str, kind: str) -> bool:

@@ -28,6 +28,7 @@ from headgate.training import Plan
 
 _EVALUATED_AT_ONCE = 128
 _LENGTHS = Input("lengths", ("B",), "lengths")
+_RUNS = "many_to_one.py"  # of the export's scripts
 
 
 @dataclass
@@ -175,14 +176,15 @@ class ManyToOne(ABC):
             The model as files.
         """
         reading = self.reading.exported()
-        part = Part("model", self.network, (reading.given, _LENGTHS), ("scores",))
+        whole = self.network if reading.first is None else _After(reading.first, self.network)
+        part = Part("model", whole, (reading.given, _LENGTHS), ("scores",))
         return Exported(
             (part,),
             {"run.py": script, "reading.py": f"read_{self.reading.kind}.py"}
-            | {name: name for name in reading.helpers},
+            | {name: name for name in (_RUNS, *reading.helpers)},
             {"reading": reading.facts, **facts},
             self.files(),
-            self.network.parts,
+            self.network.parts if reading.streams else None,
         )
 
     @abstractmethod
@@ -265,6 +267,22 @@ def _targets(table: Table, column: str) -> Sequence[Any]:
     if isinstance(table, Gathered):
         return constants_of(table, column)
     return read_column(table, column, "target")
+
+
+class _After(nn.Module):
+    """A network after what its input goes through first.
+
+    Args:
+        first: what the input goes through.
+        network: the network.
+    """
+
+    def __init__(self, first: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.first, self.network = first, network
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return self.network(self.first(x), lengths)
 
 
 class ManyToOneLearner:

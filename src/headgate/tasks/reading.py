@@ -28,13 +28,17 @@ class ExportedReading:
 
     Args:
         given: what the network takes, "x".
-        facts: what the reader has to know, as plain data.
+        facts: what the reader has to know beside the reading's ``files``, as plain data.
         helpers: further files of the export's scripts that the reader imports.
+        first: what "x" goes through before the network; None where nothing.
+        streams: whether each step is read by itself, so that a stream may be exported.
     """
 
     given: Input
     facts: dict[str, Any]
     helpers: tuple[str, ...] = ()
+    first: nn.Module | None = None
+    streams: bool = True
 
 
 class Reading(ABC):

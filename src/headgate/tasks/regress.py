@@ -16,6 +16,7 @@ from headgate.data.examples import Examples
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.neighbours import nearest
 from headgate.evaluation.regression import regression_scores
+from headgate.export.parts import Exported
 from headgate.inspection.trace import NUMBERS, Outcome
 from headgate.tasks.many_to_one import ManyToOne, ManyToOneLearner
 from headgate.tasks.protocol import Evaluation
@@ -135,6 +136,10 @@ class Regress(ManyToOne):
     def answers(self, out: Tensor) -> list[Regression]:
         """Turn what the network gives to numbers in the targets' unit."""
         return [Regression(value) for value in self._unscaled(out).tolist()]
+
+    def exported(self) -> Exported:
+        """Give the regression as files."""
+        return self.exported_by("run_regress.py", {"mean": self.mean, "scale": self.scale})
 
     def outcome(self, told: Callable[..., Tensor], out: Tensor) -> Outcome:
         """Give the number in the targets' unit."""

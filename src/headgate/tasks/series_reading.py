@@ -15,11 +15,12 @@ from headgate.data.columns import Table
 from headgate.data.frames import Frames
 from headgate.data.series import is_series, series_of
 from headgate.errors import DataError, StreamError
+from headgate.export.parts import Input
 from headgate.layers.checks import check_positive, check_probability
 from headgate.models.embedding import FrameEmbedding
 from headgate.streaming import Stream
 from headgate.tasks.frame_stream import FrameStream
-from headgate.tasks.reading import Reading, limits_for
+from headgate.tasks.reading import ExportedReading, Reading, limits_for
 from headgate.training import Plan
 
 _RESAMPLED = 64  # steps of the features by which series are compared
@@ -70,8 +71,8 @@ class SeriesReading(Reading):
         self, settings: SeriesSettings, means: Tensor, scales: Tensor, *, gaps: bool
     ) -> None:
         self.settings, self.means, self.scales, self.gaps = settings, means, scales, gaps
-        width = len(means) * (1 + settings.differences + gaps) * settings.stride
-        self.embedding = FrameEmbedding(width, dropout=settings.input_dropout)
+        self._width = len(means) * (1 + settings.differences + gaps) * settings.stride
+        self.embedding = FrameEmbedding(self._width, dropout=settings.input_dropout)
 
     @classmethod
     def reads(cls, table: Table, input: str) -> bool:
@@ -177,6 +178,15 @@ class SeriesReading(Reading):
         """Give a series in few words."""
         first = ", ".join(f"{value:.3g}" for value in input[0].tolist()[:_SHOWN])
         return f"{len(input)} steps from {first}{', …' * (len(input[0]) > _SHOWN)}"
+
+    def exported(self) -> ExportedReading:
+        """Give how series are read elsewhere."""
+        settings = self.settings
+        names = ("differences", "stride", "longest")
+        facts = {name: getattr(settings, name) for name in names}
+        given = Input("x", ("B", "T", self._width))
+        alone = not settings.differences and settings.stride == 1
+        return ExportedReading(given, facts, ("frames.py",), streams=alone)
 
     def cut(self, inputs: Sequence[Any]) -> list[str]:
         """Say how many series are longer than what is read."""

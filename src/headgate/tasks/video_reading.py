@@ -18,11 +18,12 @@ from headgate.data.frames import Frames
 from headgate.data.images import PictureFile, fitted, place_of
 from headgate.data.media import pictures_of, resolve
 from headgate.errors import DataError
+from headgate.export.parts import Input
 from headgate.layers.checks import check_positive, check_probability
 from headgate.layers.convolution import FrameEncoder
 from headgate.tasks.image_reading import names_files
 from headgate.tasks.pixels import Pixels, kept
-from headgate.tasks.reading import Reading, limits_for
+from headgate.tasks.reading import ExportedReading, Reading, limits_for
 from headgate.training import Plan
 
 _MOST = 64  # pixels of a side that nobody named
@@ -210,6 +211,13 @@ class VideoReading(Reading):
         """Give the name of a video."""
         video = as_video(input)
         return video.path.name if isinstance(video, VideoFolder) else f"{len(video)} frames"
+
+    def exported(self) -> ExportedReading:
+        """Give how videos are read elsewhere: as pixels [B, T, channels, H, W]."""
+        form = self.pixels
+        given = Input("x", ("B", "T", form.channels, form.height, form.width))
+        facts = {"longest": self.settings.longest}
+        return ExportedReading(given, facts, ("frames.py", "pictures.py"), streams=False)
 
     def cut(self, inputs: Sequence[Any]) -> list[str]:
         """Say how many videos are longer than what is read."""

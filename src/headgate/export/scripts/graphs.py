@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,24 @@ class Stream:
         found = self.graphs("step", x=x, **self.states)
         self.states = {name: found[f"{name}_next"] for name in self.states}
         return found["y"]
+
+
+def main_of(model, words=None):
+    """Answer the arguments, or the lines of the input, each with a line of JSON.
+
+    Args:
+        model: has ``predict`` of a list of inputs, and, where an input is more than a text,
+            ``parse`` from a line. Either raises ValueError for what it does not answer.
+        words: what stands for the arguments, where some of them are options.
+    """
+    sys.stdout.reconfigure(encoding="utf-8")
+    parse, words = getattr(model, "parse", str), sys.argv[1:] if words is None else words
+    for number, line in enumerate(words or sys.stdin.buffer, start=1):
+        try:
+            text = line if words else line.decode().rstrip("\r\n")
+            (answer,) = model.predict([parse(text)])
+        except ValueError as error:
+            said = " ".join(str(error).split())
+            print(f"{'argument' if words else 'line'} {number}: {said}", file=sys.stderr)
+            sys.exit(2)
+        print(json.dumps(answer, ensure_ascii=False), flush=True)

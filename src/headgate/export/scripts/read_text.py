@@ -14,17 +14,22 @@ class Reader:
 
     def __init__(self, graphs):
         reading = graphs.facts["reading"]
-        path = graphs.folder / "tokenizer.json"
-        self.texts = Texts(path, reading["unit"], reading["longest"])
+        self.texts = Texts(graphs.folder / "tokenizer.json", reading["unit"])
+        self.longest = reading["longest"]
 
     def parse(self, line):
         """Take a line of input: the text."""
         return line
 
     def steps(self, given):
-        """Give what a stream reads of an input, one step after the other."""
-        return padded([self.texts.ids(given)])[0][0]
+        """Give what a stream reads of a text, one token after the other."""
+        return padded([self._ids(given)])[0][0]
 
     def batch(self, inputs):
-        """Lay inputs out as a batch, with their lengths."""
-        return padded([self.texts.ids(each) for each in inputs])
+        """Lay texts out as a batch, with their lengths."""
+        return padded([self._ids(each)[: self.longest] for each in inputs])
+
+    def _ids(self, text):
+        if not text.strip():
+            raise ValueError("the text is empty, so there is nothing to answer")
+        return self.texts.ids(text)
