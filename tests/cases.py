@@ -19,6 +19,8 @@ from headgate.layers import Recurrent
 from headgate.program import Program
 
 T, B, M, N = 3, 2, 2, 3
+# Layers made alike share a program while one of them lives; here all tests of a case share it.
+_KEPT: dict[str, Program] = {}
 
 OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
     "fslstm": {},
@@ -86,6 +88,7 @@ class Case:
         """
         arguments = {"input_size": M, "hidden_size": N, "bias": self.bias} | arguments
         layer = Recurrent(self.cell, **arguments, **self.options).to(dtype)
+        _KEPT.setdefault(self.id, layer._traced)
         with torch.no_grad():
             for parameter in layer.parameters():
                 parameter.normal_(std=0.7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from collections.abc import Iterator
@@ -40,10 +41,27 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+def pytest_collection_finish() -> None:
+    # what stands now stands until the end: the collector need not look through it again and again
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _cells() -> Iterator[None]:
+    """Leave the table of cells as it was, whatever test comes next on this worker."""
+    from headgate.equations import CELLS
+
+    before = dict(CELLS)
+    yield
+    CELLS.clear()
+    CELLS.update(before)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +10,7 @@ import pytest
 from benchmarks.adding import define_cells, main, write
 from benchmarks.line_chart import as_svg
 
-from headgate.equations import CELLS
 from headgate.layers import Recurrent
-
-
-@pytest.fixture(autouse=True)
-def _cells() -> Iterator[None]:
-    before = dict(CELLS)
-    yield
-    CELLS.clear()
-    CELLS.update(before)
 
 
 def test_two_numbers_are_marked_one_in_each_half_and_added(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,15 +43,12 @@ def optional(*, factor=1.0):
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A user's own file in the current folder, and one that it imports."""
-    before = dict(CELLS)
     monkeypatch.chdir(tmp_path)
     Path("beside.py").write_text("scale = 3\n")
     Path("mine.py").write_text(MINE)
-    yield "mine.py"
-    CELLS.clear()
-    CELLS.update(before)
+    return "mine.py"
 
 
 def test_every_cell_is_shown_with_formula_source_weights_and_options(

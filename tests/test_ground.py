@@ -6,11 +6,17 @@ import subprocess
 import sys
 from importlib import metadata
 
+import beartype
 import jaxtyping
 import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 import headgate
 from headgate.errors import UnknownNameError
+from headgate.evaluation.classification import confusion_matrix
+from headgate.layers.noise import Noise
 
 
 def _imports_torch(code: str) -> bool:
@@ -60,7 +66,7 @@ def test_the_version_is_the_installed_one() -> None:
 
 
 def test_signatures_are_checked_while_tests_run() -> None:
-    with pytest.raises(jaxtyping.TypeCheckError, match="'known'"):
+    with pytest.raises(jaxtyping.TypeCheckError, match="parameter known=5 violates"):
         UnknownNameError("cell", "grru", 5)  # pyright: ignore[reportArgumentType]
 
 
@@ -68,3 +74,26 @@ def test_signatures_are_checked_while_tests_run() -> None:
 def test_the_unchecked_fixture_calls_as_users_do() -> None:
     with pytest.raises(TypeError, match="not iterable"):
         UnknownNameError("cell", "grru", 5)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_axes_of_a_signature_are_compared() -> None:
+    good = torch.zeros(3, dtype=torch.long)
+    with pytest.raises(jaxtyping.TypeCheckError, match="B=3"):
+        confusion_matrix(good, good[:2], classes=2)
+
+
+def test_what_is_returned_is_checked() -> None:
+    def wrong() -> int:
+        return "one"  # pyright: ignore[reportReturnType]
+
+    def shaped() -> Float[Tensor, "B N"]:
+        return torch.zeros(3)
+
+    for function in (wrong, shaped):
+        with pytest.raises(jaxtyping.TypeCheckError):
+            jaxtyping.jaxtyped(typechecker=beartype.beartype)(function)()
+
+
+def test_what_a_data_class_is_made_of_is_checked() -> None:
+    with pytest.raises(jaxtyping.TypeCheckError, match="zoneout"):
+        Noise(zoneout=1.0, recurrent_dropout=0.0)  # pyright: ignore[reportArgumentType]

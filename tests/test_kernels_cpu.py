@@ -47,6 +47,13 @@ def _results(layer: Recurrent, x: Tensor, *states: Tensor, **options: Any) -> li
 
 
 def _gradients(layer: Recurrent, leaves: list[Tensor], **options: Any) -> list[Tensor]:
+    return _both(layer, leaves, **options)[1]
+
+
+def _both(
+    layer: Recurrent, leaves: list[Tensor], **options: Any
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The results and the gradients of one run."""
     leaves = [leaf.clone().requires_grad_() for leaf in leaves]
     results = _results(layer, *leaves, **options)
     chance = torch.Generator().manual_seed(1)
@@ -54,7 +61,8 @@ def _gradients(layer: Recurrent, leaves: list[Tensor], **options: Any) -> list[T
     loss = sum((r * d).sum() for r, d in zip(results, draws, strict=True))
     assert isinstance(loss, Tensor)
     sources = [*leaves, *layer.parameters()]
-    return list(torch.autograd.grad(loss, sources, allow_unused=True, materialize_grads=True))
+    found = torch.autograd.grad(loss, sources, allow_unused=True, materialize_grads=True)
+    return [result.detach() for result in results], list(found)
 
 
 def _small(case: Case, **arguments: Any) -> Recurrent:
@@ -104,10 +112,7 @@ def test_values_and_gradients_are_the_reference_s(
     leaves = _leaves(layer, 5, len(RAGGED))
     options: dict[str, Any] = {"lengths": lengths, "trace": traced}
     with using("reference"):
-        results, gradients = (
-            _results(layer, *leaves, **options),
-            _gradients(layer, leaves, **options),
-        )
+        results, gradients = _both(layer, leaves, **options)
     assert_equal(_results(layer, *leaves, **options), results, "output")
     assert_equal(_gradients(layer, leaves, **options), gradients, "gradient")
 
@@ -120,7 +125,7 @@ def test_every_instruction_set_agrees(
     layer = _small(case, dtype=torch.float32, hidden_size=53)
     leaves = _leaves(layer, 6, 13)
     with using("reference"):
-        results, gradients = _results(layer, *leaves), _gradients(layer, leaves)
+        results, gradients = _both(layer, leaves)
     monkeypatch.setattr(native, "target", lambda: target)
     assert_equal(_results(layer, *leaves), results, "output")
     assert_equal(_gradients(layer, leaves), gradients, "gradient")

@@ -9,7 +9,6 @@ import math
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,6 @@ from headgate.program import as_text, trace
 from headgate.program.own import BUILT_IN, Own
 
 FILE = Path(__file__).name
-
-
-@pytest.fixture(autouse=True)
-def _cells() -> Iterator[None]:
-    """Leave the table of cells as it was."""
-    before = dict(CELLS)
-    yield
-    CELLS.clear()
-    CELLS.update(before)
 
 
 def gated(x, W, h):

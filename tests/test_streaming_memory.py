@@ -29,11 +29,14 @@ class _Info(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in FIELDS]
 
 
+LIBC = ctypes.CDLL(None)  # once: to open it allocates, too
+if GLIBC:
+    LIBC.mallinfo2.restype = _Info
+
+
 def _allocated() -> int:
     """The bytes that malloc has given out, those in maps of their own included."""
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _Info
-    found = mallinfo2()
+    found = LIBC.mallinfo2()
     return found.uordblks + found.hblkhd
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,6 @@ from headgate.equations import CELLS, Equation
 from headgate.errors import HeadgateError, ModelDirectoryError
 from headgate.model import load
 from headgate.program import as_text
-
-
-@pytest.fixture(autouse=True)
-def _cells() -> Iterator[None]:
-    """Leave the table of cells as it was."""
-    before = dict(CELLS)
-    yield
-    CELLS.clear()
-    CELLS.update(before)
 
 
 def gated(x, W, h):

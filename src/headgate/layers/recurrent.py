@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headgate.equations import Equation, equation
+from headgate.equations import Equation
 from headgate.errors import UnknownNameError
 from headgate.layers.checks import (
     check_features,
@@ -20,17 +20,16 @@ from headgate.layers.checks import (
     check_states,
 )
 from headgate.layers.noise import Noise, check_resets, marks
+from headgate.layers.programs import layer_normed, modified, traced
 from headgate.layers.stack import Stack, Weights
 from headgate.program import (
     Program,
-    modifiers,
     names_of,
     parameters,
     shape_of,
     size_of,
     split,
     state_widths,
-    trace,
 )
 from headgate.program.graph import constant
 from headgate.program.own import Own
@@ -39,6 +38,7 @@ from headgate.program.portable import rebuilt
 Output = Float[Tensor, "_ _ N"]
 States = Float[Tensor, "_ _ _"] | tuple[Float[Tensor, "_ _ _"], ...]
 INITIAL = ("learned", "random", "zeros")
+_BUILT = ("cell", "program", "_programs", "_traced")  # from the recipe
 
 
 class Recurrent(nn.Module):
@@ -117,14 +117,14 @@ class Recurrent(nn.Module):
 
     def _build(self) -> None:
         cell, options, bias, layer_norm = self._recipe
-        program = cell if isinstance(cell, Program) else trace(equation(cell, **options), bias=bias)
-        self.cell = program.equation
-        self.program = modifiers.layer_norm(program) if layer_norm else program
+        self._traced = traced(cell, options, bias=bias)
+        self.cell = self._traced.equation
+        self.program = layer_normed(self._traced) if layer_norm else self._traced
         self._programs: dict[tuple[bool, ...], Program] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # a cell of ours is a closure, which does not pickle: what it was made from does
-        return {k: v for k, v in self.__dict__.items() if k not in ("cell", "program", "_programs")}
+        return {name: value for name, value in self.__dict__.items() if name not in _BUILT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -310,9 +310,10 @@ def _modify(layer: Recurrent, resets: bool) -> bool:
     """Make a layer's program with the modifiers of a run where it is not known yet."""
     wish = (layer.training, resets)
     if wish not in layer._programs:
-        program = layer.noise.modify(layer.program, training=layer.training)
         learned = layer.initial_state == "learned"
-        layer._programs[wish] = modifiers.resets(program, learned=learned) if resets else program
+        layer._programs[wish] = modified(
+            layer.program, layer.noise, training=layer.training, resets=resets, learned=learned
+        )
     return True
 
 
