@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import torch
 from tests.tiny import command, write_reviews
 
 import headgate as hg
-from headgate.equations import CELLS
 from headgate.errors import CellError
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -35,14 +33,6 @@ def blocks(guide: Path) -> list[tuple[str, str, str, int]]:
     ]
 
 
-@pytest.fixture(autouse=True)
-def _cells() -> Iterator[None]:
-    before = dict(CELLS)
-    yield
-    CELLS.clear()
-    CELLS.update(before)
-
-
 @pytest.mark.parametrize(
     ("name", "least"),
     [
@@ -52,6 +42,7 @@ def _cells() -> Iterator[None]:
         ("tasks.md", 1),
         ("inspection.md", 7),
         ("export.md", 3),
+        ("weights.md", 3),
     ],
 )
 def test_every_block_runs_and_prints_what_follows_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from itertools import product
 from typing import Any
 
 import pytest
@@ -35,6 +36,17 @@ OPERATORS = {  # every other cell is a Scan
     "lstm": "LSTM",
     "rnn": "RNN",
 }
+ACTIVATED = [
+    *(
+        Case(cell, {"activation": each})
+        for cell in ("gru", "rnn")
+        for each in operators.ACTIVATIONS
+    ),
+    *(
+        Case("lstm", {"candidate": first, "activation": last})
+        for first, last in product(operators.ACTIVATIONS, repeat=2)
+    ),
+]
 NOT_ONNX = ({"forget": False}, {"projection": 2}, {"activation": "linear"}, {"layer_norm": True})
 
 
@@ -58,9 +70,8 @@ def test_every_cell_at_any_size(case: Case, num_layers: int, bidirectional: bool
     assert max(each.difference for each in found) <= TOLERANCE
 
 
-@every_case
-@pytest.mark.parametrize("reverse", [False, True])
-def test_every_option_and_modifier_over_ragged_rows(case: Case, reverse: bool) -> None:
+def run_and_compare(case: Case, operator: str | None = None, *, reverse: bool = False) -> None:
+    """Write a run over ragged rows, and compare it with the slow twin's."""
     layer = case.layer(dtype=torch.float32).eval()
     program = layer._program(resets=False)
     [[weights]] = layer.weights()
@@ -81,6 +92,7 @@ def test_every_option_and_modifier_over_ragged_rows(case: Case, reverse: bool) -
     )
     inputs = torch.randn(6, 4, layer.input_size)
     steps, first = torch.tensor([3, 6, 1, 4]), [torch.randn(4, size) for size in sizes]
+    assert operator in (None, *(node.op_type for node in model.graph.node))
     names = dict(zip(states, (value.numpy() for value in first), strict=True))
     found = opened(model).run(None, {"x": inputs.numpy(), "lengths": steps.numpy(), **names})
     with using("reference"), torch.no_grad():
@@ -88,6 +100,17 @@ def test_every_option_and_modifier_over_ragged_rows(case: Case, reverse: bool) -
     results = (run.outputs, *run.states)
     for value, result in zip(found, results, strict=True):
         assert difference(result, torch.from_numpy(value)) <= TOLERANCE
+
+
+@every_case
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_option_and_modifier_over_ragged_rows(case: Case, reverse: bool) -> None:
+    run_and_compare(case, reverse=reverse)
+
+
+@pytest.mark.parametrize("case", ACTIVATED, ids=[case.id for case in ACTIVATED])
+def test_every_activation_of_an_operator(case: Case) -> None:
+    run_and_compare(case, OPERATORS[case.cell])
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

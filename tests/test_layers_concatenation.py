@@ -345,7 +345,6 @@ def test_the_page_about_weights_says_what_happens(
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "weights.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 1
     found: dict[str, Any] = {}
     exec(compile(blocks[0], "weights.md", "exec"), found)
     assert_equal(found["h_next"], found["h_last"][0].detach(), "output")

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from headgate.equations import CELLS as CELLS
     from headgate.equations import Equation as Equation
     from headgate.errors import HeadgateError as HeadgateError
+    from headgate.export.keras import from_keras as from_keras
+    from headgate.export.keras import to_keras as to_keras
     from headgate.export.layers import to_onnx as to_onnx
     from headgate.export.network import network_to_onnx as network_to_onnx
+    from headgate.export.onnx_nodes import from_onnx as from_onnx
+    from headgate.export.reversed import Reversed as Reversed
+    from headgate.export.torch_nn import from_torch as from_torch
+    from headgate.export.torch_nn import to_torch as to_torch
     from headgate.inspection.clamp import Clamp as Clamp
     from headgate.inspection.first_nan import find_nan as find_nan
     from headgate.inspection.trace import Inspection as Inspection
@@ -60,16 +66,22 @@ _HOMES = {
     "Output": "layers",
     "RNN": "layers",
     "Recurrent": "layers",
+    "Reversed": "export.reversed",
     "Stream": "streaming",
     "accelerate": "layers",
     "cell": "program.own",
     "concatenated": "layers",
     "find_nan": "inspection.first_nan",
+    "from_keras": "export.keras",
+    "from_onnx": "export.onnx_nodes",
+    "from_torch": "export.torch_nn",
     "load": "model",
     "load_concatenated": "layers",
     "look": "inspection.trace",
     "network_to_onnx": "export.network",
+    "to_keras": "export.keras",
     "to_onnx": "export.layers",
+    "to_torch": "export.torch_nn",
     "train": "model",
     "using": "kernels",
 }
@@ -89,16 +101,22 @@ __all__ = [  # noqa: RUF022 - in the order of sorted(), which a test holds
     "Output",
     "RNN",
     "Recurrent",
+    "Reversed",
     "Stream",
     "accelerate",
     "cell",
     "concatenated",
     "find_nan",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
     "load",
     "load_concatenated",
     "look",
     "network_to_onnx",
+    "to_keras",
     "to_onnx",
+    "to_torch",
     "train",
     "using",
 ]

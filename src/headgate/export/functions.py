@@ -104,7 +104,7 @@ def scaled_elu(alpha: float) -> Function:
 
 def _is(value: float, known: float) -> bool:
     """Whether a number is another one, perhaps kept in single precision."""
-    return np.float32(value) == np.float32(known)
+    return bool(np.float32(value) == np.float32(known))
 
 
 @dataclass(frozen=True)

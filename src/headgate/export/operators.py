@@ -16,15 +16,15 @@ from headgate.program.identity import match
 from headgate.program.parameters import split
 from headgate.program.trace import trace
 
-ACTIVATIONS: dict[str, tuple[str, float, float]] = {
-    # ONNX's name, alpha and beta; 0 where it takes none
-    "elu": ("Elu", 1.0, 0.0),
+ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
+    # ONNX's name, alpha and beta
+    "elu": ("Elu", 1.0, None),
     "hardsigmoid": ("HardSigmoid", 1 / 6, 0.5),
-    "leaky_relu": ("LeakyRelu", 0.01, 0.0),
-    "relu": ("Relu", 0.0, 0.0),
-    "sigmoid": ("Sigmoid", 0.0, 0.0),
-    "softsign": ("Softsign", 0.0, 0.0),
-    "tanh": ("Tanh", 0.0, 0.0),
+    "leaky_relu": ("LeakyRelu", 0.01, None),
+    "relu": ("Relu", None, None),
+    "sigmoid": ("Sigmoid", None, None),
+    "softsign": ("Softsign", None, None),
+    "tanh": ("Tanh", None, None),
 }
 Parts = Mapping[tuple[str, str], Tensor]
 
@@ -122,11 +122,10 @@ def _activations(form: Form) -> dict[str, Any]:
     if form.activations == usual[form.name]:
         return {}
     names, alphas, betas = zip(*(ACTIVATIONS[name] for name in form.activations), strict=True)
-    return {
-        "activations": list(names),
-        "activation_alpha": list(alphas),
-        "activation_beta": list(betas),
-    }
+    numbers = {"activation_alpha": alphas, "activation_beta": betas}
+    # a runtime gives them in their order to the functions that take one, and to no other
+    given = {key: [each for each in found if each is not None] for key, found in numbers.items()}
+    return {"activations": list(names)} | {key: found for key, found in given.items() if found}
 
 
 def _weights(

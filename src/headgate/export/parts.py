@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from headgate.errors import CellError
 from headgate.export.graph import check_numbers
 from headgate.export.network import network_to_onnx
 
 EXAMPLE = {"B": 3, "T": 5, "S": 7}
 """Lengths of the axes that vary while a network is followed; of others 4, 6, 8 and so on."""
+_LEAST = 2  # a length of one stands for any
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,15 @@ class Part:
         """
         check_numbers(self.network.parameters())
         free = iter(range(4, 1000, 2))
-        sizes = self.fitting({axis: EXAMPLE.get(axis) or next(free) for axis in self.axes})
+        sizes = {axis: EXAMPLE.get(axis) or next(free) for axis in self.axes}
+        for axis, limit in self.limits.items():
+            if limit <= _LEAST:
+                raise CellError(
+                    f"the axis {axis} of {self.name} has at most {limit} steps, too few to vary: "
+                    "train with a greater limit"
+                )
+            # at the limit itself torch would take the length for a fixed one
+            sizes[axis] = min(sizes[axis], limit - 1)
         varying = {
             each.name: {at: axis for at, axis in enumerate(each.axes) if isinstance(axis, str)}
             for each in self.inputs
