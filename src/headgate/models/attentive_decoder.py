@@ -81,7 +81,7 @@ class AttentiveDecoder(nn.Module):
         """
         fed = None
         if self.order == "input_feeding":
-            fed = places.new_zeros(len(places), self.combine.weight.shape[0])
+            fed = places.new_zeros(places.shape[0], self.combine.weight.shape[0])
         if self.attention is None:
             return Memory(states)
         keys = self.attention.prepare(places, mask)

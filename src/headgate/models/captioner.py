@@ -97,12 +97,13 @@ class Captioner(AttentiveDecoder):
             What the decoder needs.
         """
         places = self.dropout(self.encoder(source))
-        steps = torch.arange(places.shape[1], device=places.device)
-        counts = torch.full((len(places),), places.shape[1]) if lengths is None else lengths
+        rows, most = places.shape[:2]
+        steps = torch.arange(most, device=places.device)
+        counts = torch.full((rows,), most) if lengths is None else lengths
         mask = steps < counts.to(places.device)[:, None]
         seen = places.masked_fill(~mask[..., None], 0.0).sum(1) / mask.sum(1)[:, None]
         states = tuple(torch.tanh(linear(seen)) for linear in self.start)
-        layers = (len(places), self.decoder.num_layers, -1)
+        layers = (rows, self.decoder.num_layers, -1)
         first = tuple(state.view(layers).transpose(0, 1).contiguous() for state in states)
         return self.remembered(first, places, mask)
 

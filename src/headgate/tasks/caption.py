@@ -15,6 +15,7 @@ from headgate.data.columns import Table
 from headgate.data.examples import Examples, key_of, read_column
 from headgate.data.fields import TextField
 from headgate.errors import DataError, StreamError
+from headgate.export.parts import Exported, Input
 from headgate.inspection.picture_attention import as_overlays
 from headgate.inspection.trace import Inspection
 from headgate.layers.convolution import PlaceEncoder
@@ -35,6 +36,7 @@ from headgate.tasks.caption_sight import (
 from headgate.tasks.decoder_inspection import Written, inspect_decoder
 from headgate.tasks.image_reading import as_picture
 from headgate.tasks.pair_answers import Answer
+from headgate.tasks.pair_exporting import HELPERS, parts_of, search_facts
 from headgate.tasks.pair_fields import Kept
 from headgate.tasks.pair_search import answer_rows, searched
 from headgate.tasks.pair_settings import Search
@@ -246,6 +248,25 @@ class Caption:
     ) -> Any:
         """Refuse: a picture is seen whole."""
         raise StreamError("a captioner sees a picture whole, so it has no stream: predict captions")
+
+    def exported(self) -> Exported:
+        """Give what sees and what writes as files, with what searches for a caption."""
+        sight = self.sight
+        reading, places = sight.exported(), "S"
+        given = (reading.given, Input("lengths", ("B",), "lengths", of="S"))
+        if isinstance(sight, PictureSight):
+            places, given = sight.grid[0] * sight.grid[1], given[:1]
+        search = search_facts(
+            self.network, self.field, self.settings.search(), length=self.kept.length,
+            unknown=False,
+        )  # fmt: skip
+        names = (*HELPERS, *reading.helpers)
+        return Exported(
+            parts_of(self.network, given, places, {}),
+            {"run.py": "run_caption.py", "reading.py": sight.reader} | {n: n for n in names},
+            {"search": search},
+            {"tokenizer.json": self.field.to_json()} | sight.files(),
+        )
 
     @torch.no_grad()
     def inspect(self, text: Any) -> Inspection:

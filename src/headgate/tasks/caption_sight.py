@@ -16,11 +16,13 @@ from headgate.data.columns import Cell, Table
 from headgate.data.frames import Frames, pad_frames
 from headgate.data.images import PictureFile
 from headgate.errors import DataError
+from headgate.export.parts import Input
 from headgate.layers.convolution import PlaceEncoder, grid_of
 from headgate.models.captioner import PlaceFeatures
 from headgate.tasks.caption_settings import CaptionSettings
 from headgate.tasks.image_reading import as_picture
 from headgate.tasks.pixels import Pixels, kept
+from headgate.tasks.reading import ExportedReading
 
 _MOST = 80  # pixels of the longer side of a picture that nobody named
 _THUMBNAIL = 8  # pixels up and across
@@ -31,6 +33,7 @@ class Sight(ABC):
     """How sources are read, and the part of the network that sees them."""
 
     kind: ClassVar[str]
+    reader: ClassVar[str]  # of the export's scripts
 
     @abstractmethod
     def encoder(self, settings: CaptionSettings) -> PlaceEncoder | PlaceFeatures:
@@ -56,6 +59,10 @@ class Sight(ABC):
     def features(self, row: Tensor) -> Tensor:
         """Describe a source by as many numbers, [D], to find the nearest one."""
 
+    @abstractmethod
+    def exported(self) -> ExportedReading:
+        """Give how sources are read elsewhere."""
+
     def batch(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         """Lay rows out as the encoder takes them, with the places of each where they differ."""
         return torch.stack(list(rows)), None
@@ -75,6 +82,7 @@ class PictureSight(Sight):
 
     pixels: Pixels
     kind: ClassVar[str] = "image"
+    reader: ClassVar[str] = "read_image.py"
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -129,6 +137,12 @@ class PictureSight(Sight):
         rows, columns = self.grid
         return f"pictures, each made to {self.pixels}, seen as {rows} by {columns} places"
 
+    def exported(self) -> ExportedReading:
+        """Give how pictures are read: as pixels [B, channels, H, W]."""
+        form = self.pixels
+        given = Input("x", ("B", form.channels, form.height, form.width))
+        return ExportedReading(given, {}, ("pictures.py",))
+
     def names(self, places: int) -> tuple[str, ...]:
         """Name places by row and column from the top left."""
         rows, columns = self.grid
@@ -147,6 +161,7 @@ class FeatureSight(Sight):
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     kind: ClassVar[str] = "series"
+    reader: ClassVar[str] = "read_places.py"
 
     @classmethod
     def learn(cls, inputs: Sequence[Tensor]) -> FeatureSight:
@@ -193,6 +208,10 @@ class FeatureSight(Sight):
     def note(self) -> str:
         """Say how many features there are."""
         return f"places of {len(self.mean)} features"
+
+    def exported(self) -> ExportedReading:
+        """Give how features are read: as they are, [B, S, M]."""
+        return ExportedReading(Input("x", ("B", "S", len(self.mean))), {}, ("frames.py",))
 
     def names(self, places: int) -> tuple[str, ...]:
         """Number the places."""

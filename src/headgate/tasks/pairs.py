@@ -16,12 +16,14 @@ from headgate.data.examples import Examples, read_texts
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, StreamError
 from headgate.evaluation.likelihood import perplexity
+from headgate.export.parts import Exported, Input
 from headgate.inspection.trace import Inspection
 from headgate.models import EncoderDecoder, TokenEmbedding, build_encoder_decoder
 from headgate.tasks import cells
 from headgate.tasks.decoder_inspection import Written, inspect_encoder
 from headgate.tasks.decoder_stream import DecoderStream
 from headgate.tasks.pair_answers import Answer, Answering
+from headgate.tasks.pair_exporting import HELPERS, parts_of, search_facts
 from headgate.tasks.pair_fields import Kept, PairFields, PairIds, alike
 from headgate.tasks.pair_learner import PairLearner, row_nats
 from headgate.tasks.pair_settings import PairSettings, Search
@@ -268,6 +270,26 @@ class Pairs(ABC):
         if source is not None:
             stream.begin(source)
         return stream
+
+    def exported(self) -> Exported:
+        """Give the encoder and the decoder as files, with what searches for an answer."""
+        settings, source = self.settings, self.source
+        given = (
+            Input("source", ("B", "S"), "ids", most=len(source)),
+            Input("lengths", ("B",), "lengths", of="S"),
+        )
+        limits = {"S": settings.longest} if settings.attention == "location" else {}
+        search = search_facts(
+            self.network, self.target, settings.search(), length=self.kept.length, unknown=True
+        )
+        files = self.fields.files()
+        named = {"unit": source.unit, "longest": settings.longest, "target": list(files)[-1]}
+        return Exported(
+            parts_of(self.network, given, "S", limits),
+            {"run.py": f"run_{self.name}.py"} | {name: name for name in (*HELPERS, "pairs.py")},
+            {"source": named, "search": search, "copies": self.copies},
+            files,
+        )
 
     @torch.no_grad()
     def inspect(self, text: str) -> Inspection:

@@ -21,6 +21,7 @@ from headgate.errors import DataError, StreamError
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.edits import character_error_rate, matches, word_error_rate
 from headgate.evaluation.scores import Score
+from headgate.export.parts import Exported, Input, Part
 from headgate.inspection.trace import LOG_PROBABILITIES, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models.transcriber import Transcriber
@@ -297,6 +298,24 @@ class Transcribe:
             [best] = self._decoded(said, self.settings.beam_width, 1)
             found.append(self._written(best))
         return found
+
+    def exported(self) -> Exported:
+        """Give the transcriber as files, with what searches for a text."""
+        reading, lengths = self.reading.exported(), Input("lengths", ("B",), "lengths")
+        part = Part("model", self.network, (reading.given, lengths), ("log_probabilities",))
+        helpers = ("ctc.py", "texts.py", *reading.helpers)
+        return Exported(
+            (part,),
+            {"run.py": "run_transcribe.py", "reading.py": f"read_{self.reading.kind}.py"}
+            | {name: name for name in helpers},
+            {
+                "reading": reading.facts,
+                "unit": self.text.unit,
+                "beam_width": self.settings.beam_width,
+            },
+            self.files(),
+            None if self.settings.bidirectional else self.network.parts,
+        )
 
     @torch.no_grad()
     def inspect(self, text: Any) -> Inspection:
