@@ -100,8 +100,8 @@ def _layer_norm(
     return call.add("LayerNormalization", *given, axis=-len(shape), epsilon=epsilon)
 
 
-@entry("conv1d.default", "conv2d.default", "conv3d.default")
-def _convolve(  # noqa: PLR0913 - torch's own arguments
+@entry("conv1d.default", "conv2d.default", "conv3d.default", "convolution.default")
+def _convolution(  # noqa: PLR0913 - torch's own arguments
     call: Call,
     x: str,
     weight: str,
@@ -109,55 +109,27 @@ def _convolve(  # noqa: PLR0913 - torch's own arguments
     stride: Sequence[int] = (1,),
     padding: Any = (0,),
     dilation: Sequence[int] = (1,),
-    groups: int = 1,
+    *rest: Any,
 ) -> str:
+    *transposed, groups = rest or (1,)  # the general one says first whether, and by how much more
+    if transposed and transposed[0]:
+        raise call.refuse("a transposed convolution")
     if isinstance(padding, str):
         raise call.refuse(f"padding={padding!r}; name the numbers")
-    return _convolution(call, x, weight, bias, stride, padding, dilation, groups=groups)
-
-
-@entry("convolution.default")
-def _general(  # noqa: PLR0913 - torch's own arguments
-    call: Call,
-    x: str,
-    weight: str,
-    bias: str | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-) -> str:
-    if transposed:
-        raise call.refuse("a transposed convolution")
-    return _convolution(call, x, weight, bias, stride, padding, dilation, groups=groups)
-
-
-def _convolution(  # noqa: PLR0913 - torch's own arguments
-    call: Call,
-    x: str,
-    weight: str,
-    bias: str | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    *,
-    groups: int,
-) -> str:
-    axes = call.meta().dim() - 2
-
-    def each(values: Sequence[int]) -> list[int]:
-        return list(values) * axes if len(values) == 1 else list(values)
-
     return call.add(
         "Conv",
         *[x, weight, *([bias] if bias is not None else [])],
-        strides=each(stride),
-        pads=each(padding) * 2,
-        dilations=each(dilation),
+        strides=_each(call, stride),
+        pads=_each(call, padding) * 2,
+        dilations=_each(call, dilation),
         group=groups,
     )
+
+
+def _each(call: Call, values: Sequence[int]) -> list[int]:
+    """One number for each axis of places."""
+    axes = call.meta().dim() - 2
+    return list(values) * axes if len(values) == 1 else list(values)
 
 
 @entry("max_pool1d.default", "max_pool2d.default", "max_pool2d_with_indices.default")
@@ -170,18 +142,13 @@ def _max_pool(  # noqa: PLR0913 - torch's own arguments
     dilation: Sequence[int] = (1,),
     ceil: bool = False,
 ) -> Any:
-    axes = call.meta().dim() - 2
-
-    def each(values: Sequence[int]) -> list[int]:
-        return list(values) * axes if len(values) == 1 else list(values)
-
     found = call.add(
         "MaxPool",
         x,
-        kernel_shape=each(size),
-        strides=each(stride or size),
-        pads=each(padding) * 2,
-        dilations=each(dilation),
+        kernel_shape=_each(call, size),
+        strides=_each(call, stride or size),
+        pads=_each(call, padding) * 2,
+        dilations=_each(call, dilation),
         ceil_mode=int(ceil),
     )
     return (found,) if "indices" in str(call.node.target) else found

@@ -286,7 +286,7 @@ class Pairs(ABC):
         named = {"unit": source.unit, "longest": settings.longest, "target": list(files)[-1]}
         return Exported(
             parts_of(self.network, given, "S", limits),
-            {"run.py": f"run_{self.name}.py"} | {name: name for name in (*HELPERS, "pairs.py")},
+            {"run.py": "run_pairs.py"} | {name: name for name in (*HELPERS, "pairs.py")},
             {"source": named, "search": search, "copies": self.copies},
             files,
         )

@@ -1,6 +1,6 @@
-"""Talk with an exported model: each line is answered by itself.
+"""Answer texts with an exported model: translations, or a turn for a turn.
 
-python run.py "how are you?"
+python run.py "where is the station?"
 python run.py < texts.txt
 """
 
