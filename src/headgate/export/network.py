@@ -53,7 +53,8 @@ def network_to_onnx(
     Raises:
         CellError: the network does what ONNX cannot say, or what depends on values; the message
             names the operation and its line.
-        ShapeError: a name stands twice, there are more or fewer outputs, or the model is larger than a file of ONNX may be.
+        ShapeError: a name stands twice, there are more or fewer outputs than names, or the model
+            is larger than a file of ONNX may be.
         MissingExtraError: onnx is not installed.
     """
     names = [*inputs, *outputs]
