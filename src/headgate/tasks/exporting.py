@@ -81,7 +81,8 @@ def _files(task: Any, *, stream: bool, source: str | None) -> Iterator[tuple[str
 def _step(task: Any, found: Exported) -> tuple[dict[str, Any], dict[str, Any]]:
     if found.chain is None:
         raise StreamError(
-            f"a model of the task {task.name!r} is not exported as a stream: leave stream out"
+            f"this model ({task.name}) is no chain that takes one step of its input at a time: it "
+            "reads a whole, or several steps together; export it without stream"
         )
     made = stream_to_onnx(links_of(found.chain))
     return {STEP: made.model}, {"initial": {k: v.tolist() for k, v in made.initial.items()}}
