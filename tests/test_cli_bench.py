@@ -112,7 +112,7 @@ def test_ctrl_c_keeps_what_was_measured(
         (["layers", "--sections", "gird"], "unknown section 'gird'; did you mean 'grid'?"),
         (["stream", "--sections", "grid"], "unknown section 'grid'; known: batch, single"),
         (["layers", "--cell", "grru"], "unknown cell 'grru'; did you mean 'gru'?"),
-        (["layers", "--json", "missing/figures.json"], "there is no directory missing"),
+        (["layers", "--json", "missing/figures.json"], "there is no folder missing"),
     ],
 )
 def test_what_is_unknown_is_said_before_anything_is_measured(

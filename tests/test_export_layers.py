@@ -19,7 +19,7 @@ from headgate.export import operators, runs
 from headgate.export.comparison import SIZES, TOLERANCE, compare, compare_steps, difference
 from headgate.export.graph import Graph, Value
 from headgate.export.layers import layers_as_part, to_onnx
-from headgate.export.network import network_to_onnx
+from headgate.export.network import check_same, network_to_onnx
 from headgate.export.stream import stream_to_onnx
 from headgate.kernels import using
 from headgate.kernels.scan import scan
@@ -234,6 +234,20 @@ def test_what_a_network_changes_in_itself_does_not_come_out() -> None:
     x = torch.randn(7, 4)
     [found] = opened(model).run(None, {"x": x.numpy()})
     assert_equal(torch.from_numpy(found), x * 2, "output")
+
+
+def test_a_length_that_stayed_in_the_graph_is_found() -> None:
+    class Whole(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.reshape(x.shape[0] * 4)
+
+    def made(rows: int, axes: dict[str, dict[int, str]]) -> Any:
+        return network_to_onnx(Whole(), {"x": torch.randn(rows, 4)}, ["y"], axes)
+
+    with pytest.raises(CellError, match=r"it fixed B of x \(3\) as in the example"):
+        check_same(made(3, {}), made(5, {}), ["B of x (3)"])
+    varying = {"x": {0: "B"}}
+    check_same(made(3, varying), made(5, varying), ["B of x (3)"])
 
 
 def test_what_onnx_cannot_say_is_refused_by_name() -> None:

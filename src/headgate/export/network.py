@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from torch._dynamo.exc import UserError
 from torch.export import Dim, ExportedProgram, export
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from headgate.errors import CellError, ShapeError
 from headgate.export import aten_layers, aten_pointwise, aten_shapes
@@ -61,9 +62,13 @@ def network_to_onnx(
     for name in names:
         if names.count(name) > 1:
             raise ShapeError(f"{name!r} is named twice: what goes in and out has names of its own")
-    followed = _followed(network, inputs, axes)
-    writer = _Writer(followed)
-    made = writer.write(list(inputs), outputs, axes, network, dict(notes or {}))
+    ends = list(inputs), outputs, axes
+    writer = _Writer(_followed(network, inputs, axes))
+    made = writer.write(*ends, network, dict(notes or {}))
+    if writer.fixed:
+        # torch tells of a fixed length only while it follows, and often it fixed nothing in effect
+        longer = _Writer(_followed(network, _longer(inputs, axes), axes))
+        check_same(made, longer.write(*ends, network, {}), writer.fixed)
     if made.ByteSize() > LARGEST:
         raise ShapeError(
             f"the model has {made.ByteSize() / 2**30:.1f} GiB, and a file of ONNX 2 at most: "
@@ -118,6 +123,7 @@ class _Writer:
         self.followed, self.graph = followed, Graph()
         self.values: dict[fx.Node, Any] = {}  # names, tuples of names, or numbers
         self.known: dict[str, Tensor] = {}  # tensors without an input in them, by node
+        self.fixed: list[str] = []  # axes that do not vary any more, as torch has it
 
     def write(
         self,
@@ -139,6 +145,7 @@ class _Writer:
             _value(name, node.meta["val"], axes.get(name, {}))
             for name, node in zip(inputs, users, strict=True)
         ]
+        self.fixed = _fixed(users, given)
         names = _named(users, given)
         results = []
         for name, node in zip(outputs, ends, strict=True):
@@ -220,6 +227,51 @@ class _Writer:
         if node.name in self.known:
             return self.graph.weight(self.known[node.name], node.name.removeprefix("p_network_"))
         return self.values[node]
+
+
+def _fixed(users: Sequence[fx.Node], given: Sequence[Value]) -> list[str]:
+    """The axes whose lengths torch holds to be those of the example."""
+    return [
+        f"{axis} of {value.name} ({int(size)})"
+        for node, value in zip(users, given, strict=True)
+        for size, axis in zip(node.meta["val"].shape, value.axes, strict=True)
+        if isinstance(axis, str) and is_concrete_int(size)
+    ]
+
+
+def _longer(
+    inputs: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]]
+) -> dict[str, Tensor]:
+    """An example whose axes that vary are longer; it goes round in them."""
+    found = dict(inputs)
+    for name, named in axes.items():
+        for axis in named:
+            size = found[name].shape[axis]
+            places = torch.arange(size + 2, device=found[name].device) % size
+            found[name] = found[name].index_select(axis, places)
+    return found
+
+
+def check_same(made: Any, longer: Any, fixed: Sequence[str]) -> None:
+    """Check that two examples of other lengths give one graph.
+
+    Args:
+        made: the model of one.
+        longer: of the other.
+        fixed: what torch holds to be fixed.
+
+    Raises:
+        CellError: they differ.
+    """
+    for one, other in ((made, longer), (longer, made)):
+        held = {each.name: each for each in other.graph.initializer}
+        same = list(one.graph.node) == list(other.graph.node)
+        if not same or any(each != held.get(each.name) for each in one.graph.initializer):
+            raise CellError(
+                "torch cannot follow the network for lengths that vary: it fixed "
+                f"{', '.join(fixed)} as in the example; .contiguous() before a product of "
+                "matrices, or .shape[0] in place of len(), may keep it free"
+            )
 
 
 def _value(name: str, meta: Tensor, axes: Mapping[int, str]) -> Value:

@@ -13,8 +13,9 @@ from headgate.errors import CellError
 from headgate.export.graph import check_numbers
 from headgate.export.network import network_to_onnx
 
-EXAMPLE = {"B": 3, "T": 5, "S": 7}
-"""Lengths of the axes that vary while a network is followed; of others 4, 6, 8 and so on."""
+EXAMPLE = {"B": 11, "T": 13, "S": 17}
+"""Lengths of the axes that vary while a network is followed; of others 19 and
+more: no two alike, and none likely to be a width of the network, which torch would take for it."""
 _LEAST = 2  # a length of one stands for any
 
 
@@ -132,7 +133,7 @@ class Part:
             CellError: the network does what ONNX cannot say, or its weights are not of float32.
         """
         check_numbers(self.network.parameters())
-        free = iter(range(4, 1000, 2))
+        free = iter(range(19, 1000, 2))
         sizes = {axis: EXAMPLE.get(axis) or next(free) for axis in self.axes}
         for axis, limit in self.limits.items():
             if limit <= _LEAST:
@@ -160,6 +161,7 @@ class Exported:
         facts: what the script needs to know beside the graphs, as plain data.
         files: further files by name, such as a tokenizer.
         chain: what each step of a stream goes through; None where it has none.
+        beside: the graphs that a stream needs beside its step.
     """
 
     parts: tuple[Part, ...]
@@ -167,3 +169,4 @@ class Exported:
     facts: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     chain: tuple[nn.Module, ...] | None = None
+    beside: tuple[Part, ...] = ()

@@ -66,8 +66,15 @@ class AdaptiveSoftmax(nn.Module):
         Returns:
             Log-probabilities in the order of the ids, [..., V].
         """
-        found = self.softmax.log_prob(y.reshape(-1, y.shape[-1]))
-        return found[:, self.places.to(y.device)].view(*y.shape[:-1], -1)
+        rows = y.reshape(-1, y.shape[-1])
+        head, frequent = self.softmax.head(rows).log_softmax(1), self.softmax.shortlist_size
+        # torch's own log_prob writes into slices, which no exporter follows
+        parts = [head[:, :frequent]]
+        for group, tail in enumerate(self.softmax.tail):
+            place = frequent + group
+            parts.append(tail(rows).log_softmax(1) + head[:, place : place + 1])
+        found = torch.cat(parts, 1)[:, self.places.to(y.device)]
+        return found.view(*y.shape[:-1], -1)
 
     def nats(
         self, y: Float[Tensor, "*rows M"], targets: Int[Tensor, "*rows"]

@@ -83,7 +83,7 @@ class Forecaster(nn.Module):
         if not len(self.embeddings):
             return x
         known = [table(labels[:, i]) for i, table in enumerate(self.embeddings)]
-        beside = torch.cat(known, -1).expand(len(x), -1, -1)
+        beside = torch.cat(known, -1).expand(x.shape[0], -1, -1)
         return torch.cat([x, beside], -1)
 
     def said(

@@ -85,7 +85,10 @@ def _step(task: Any, found: Exported) -> tuple[dict[str, Any], dict[str, Any]]:
             "reads a whole, or several steps together; export it without stream"
         )
     made = stream_to_onnx(links_of(found.chain))
-    return {STEP: made.model}, {"initial": {k: v.tolist() for k, v in made.initial.items()}}
+    beside = {part.name: part.to_onnx() for part in found.beside}
+    return {STEP: made.model, **beside}, {
+        "initial": {k: v.tolist() for k, v in made.initial.items()}
+    }
 
 
 def weights_of(task: Any) -> str:
@@ -137,8 +140,7 @@ def _compared(found: Exported, facts: dict[str, Any], folder: Path) -> Iterator[
     if facts["stream"]:
         assert found.chain is not None
         yield compare_steps(found.chain, _opened(folder, STEP), facts["initial"])
-        return
-    for part in found.parts:
+    for part in found.beside if facts["stream"] else found.parts:
         yield from compare(part, _opened(folder, part.name))
 
 

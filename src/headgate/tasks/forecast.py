@@ -14,6 +14,7 @@ from headgate.data.columns import Table, shown
 from headgate.data.examples import Examples
 from headgate.data.numerals import Wrong, read_numbers
 from headgate.errors import DataError, ShapeError, StreamError, UnknownNameError
+from headgate.export.parts import Exported
 from headgate.inspection.trace import NUMBERS, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models.distributions import DISTRIBUTIONS
@@ -22,6 +23,7 @@ from headgate.tasks import cells
 from headgate.tasks.forecast_answer import Outlook
 from headgate.tasks.forecast_auto import resolved
 from headgate.tasks.forecast_data import Series, check_finite, cut_by_time, read_series
+from headgate.tasks.forecast_export import exported_forecaster
 from headgate.tasks.forecast_field import SeriesField
 from headgate.tasks.forecast_judge import judge
 from headgate.tasks.forecast_learner import ForecastLearner, begin, cut
@@ -282,6 +284,10 @@ class Forecast:
         else:
             name, scales = "1", self.scales_of(_bare(source, "1"))
         return ForecastStream(self, name, scales, rewind=rewind, quantize=quantize)
+
+    def exported(self) -> Exported:
+        """Give the forecaster as files."""
+        return exported_forecaster(self)
 
     def scales_of(self, series: Series) -> Scales:
         """Measure a series by its end.

@@ -18,6 +18,7 @@ from headgate.data.fields import TextField
 from headgate.data.text_stream import Document
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError
+from headgate.export.parts import Exported
 from headgate.inspection.trace import LOG_PROBABILITIES, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models import LanguageModel, TokenEmbedding
@@ -25,6 +26,7 @@ from headgate.models.adaptive import places_by_frequency
 from headgate.tasks import cells
 from headgate.tasks.continuation import check_length, complete_texts, continue_text
 from headgate.tasks.generate_data import cut_document, learn_field, tokens_for
+from headgate.tasks.generate_export import exported_text
 from headgate.tasks.generate_frames import FRAMES, GenerateFrames, are_frames
 from headgate.tasks.generate_judge import judge
 from headgate.tasks.generate_learner import GenerateLearner, Window, resets_of
@@ -332,6 +334,10 @@ class Generate:
         if source is not None:
             stream.read(source)
         return stream
+
+    def exported(self) -> Exported:
+        """Give the language model as files."""
+        return exported_text(self)
 
     @torch.no_grad()
     def inspect(self, text: str) -> Inspection:

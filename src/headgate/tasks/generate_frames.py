@@ -21,11 +21,13 @@ from headgate.data.piano import KEYS, Piece, check_frames
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError, ShapeError
 from headgate.evaluation.frames import KeyCounts
+from headgate.export.parts import Exported
 from headgate.inspection.trace import NUMBERS, Inspection, Outcome
 from headgate.layers import Recurrent
 from headgate.models.frame_model import FrameModel
 from headgate.streaming import Stream
 from headgate.tasks import cells
+from headgate.tasks.generate_export import exported_frames
 from headgate.tasks.generate_frames_judge import judge
 from headgate.tasks.generate_frames_learner import GenerateFramesLearner, shifted
 from headgate.tasks.generate_frames_settings import GenerateFramesSettings
@@ -234,6 +236,10 @@ class GenerateFrames:
         if source is not None:
             stream.read(self._frames(source))
         return stream
+
+    def exported(self) -> Exported:
+        """Give the model of frames as files."""
+        return exported_frames(self)
 
     @torch.no_grad()
     def inspect(self, music: Music) -> Inspection:

@@ -18,6 +18,7 @@ from headgate.errors import DataError, StreamError
 from headgate.evaluation.comparison import beside, losses
 from headgate.evaluation.scores import Score
 from headgate.evaluation.tagging import WordTags
+from headgate.export.parts import Exported
 from headgate.inspection.trace import LOG_PROBABILITIES, Inspection, Outcome
 from headgate.layers.tag_schemes import constraints
 from headgate.streaming import Stream
@@ -29,13 +30,14 @@ from headgate.tasks.protocol import (
     divide_rows,
     fine_tuned,
 )
-from headgate.tasks.tag_encoding import Reader, as_line, spell
+from headgate.tasks.tag_encoding import Reader, as_line, spelt
+from headgate.tasks.tag_export import exported_tagger
 from headgate.tasks.tag_learner import TagLearner
 from headgate.tasks.tag_network import breach, build_network, scheme_of, tag_ids
 from headgate.tasks.tag_scores import kinds, tag_scores
 from headgate.tasks.tag_settings import NO_CHARACTERS, NO_SCHEME, TagSettings
 from headgate.tasks.tag_stream import TagStream
-from headgate.tasks.tagging import Tagging, split_words
+from headgate.tasks.tagging import Tagging, words_of
 from headgate.tasks.word_vectors import Begun, begin_with
 from headgate.training import Plan
 
@@ -129,9 +131,9 @@ class Tag:
         )
         letters = None
         if chosen.characters != NO_CHARACTERS:
-            spelt = _spelt(train.inputs, chosen)
+            found = spelt(train.inputs, chosen.longest_word)
             letters = TextField.learn(
-                spelt, unit="character", vocabulary_size=_LETTERS, min_frequency=2
+                found, unit="character", vocabulary_size=_LETTERS, min_frequency=2
             )
         labels = LabelField.learn(tags)
         size = settings.get("embedding_size")
@@ -150,7 +152,7 @@ class Tag:
             words, _ = words.extended(lines, min_frequency=chosen.min_frequency)
         letters = base.reader.letters
         if letters is not None:
-            letters, _ = letters.extended(_spelt(train.inputs, chosen), min_frequency=2)
+            letters, _ = letters.extended(spelt(train.inputs, chosen.longest_word), min_frequency=2)
         labels = base.labels.extended(list(chain.from_iterable(train.targets)))
         # the words' vectors go on from the saved ones, unless a file is named anew
         begun = _begun(file, words, chosen, chosen.embedding_size)
@@ -292,7 +294,7 @@ class Tag:
 
     def predict(self, inputs: Sequence[Words]) -> list[Tagging]:
         """Tag texts, which are split as ``split_words`` does, or sentences given as words."""
-        sentences = [_words(each) for each in inputs]
+        sentences = [words_of(each) for each in inputs]
         tagged = zip(sentences, self.tags(sentences), strict=True)
         return [Tagging.of(words, tags, self.settings.scheme) for words, tags in tagged]
 
@@ -330,6 +332,10 @@ class Tag:
         stream = Stream(*parts, rows=rows, rewind=rewind, quantize=quantize)
         return TagStream(stream, self.network, self.reader, self.labels.classes)
 
+    def exported(self) -> Exported:
+        """Give the tagger as files."""
+        return exported_tagger(self)
+
     def _streamed(self, inputs: Sequence[Sequence[str]], quantize: str) -> list[list[str]]:
         """Give the tags as a quantized stream has them."""
         stream = self.stream(None, rows=None, rewind=0, quantize=quantize)
@@ -343,7 +349,7 @@ class Tag:
     def inspect(self, text: Words) -> Inspection:
         """Show what the layers that read a sentence do, and the tags that they make of it."""
         network = self.network.eval()
-        words = _words(text)[: self.settings.longest]
+        words = words_of(text)[: self.settings.longest]
         batch = self.reader.encode([words]).batch([0])
 
         def told(y: Any, last: Any, x: Any) -> Any:
@@ -381,11 +387,6 @@ class Tag:
             raise examples.error(message, 0, of="target")
 
 
-def _words(cell: Words) -> list[str]:
-    """Give the words of a sentence, or of a text; a text of blanks alone is one."""
-    return (split_words(cell) or [cell]) if isinstance(cell, str) else list(cell)
-
-
 def _begun(
     vectors: str | None, words: TextField, settings: TagSettings, size: int | None
 ) -> Begun | None:
@@ -393,7 +394,3 @@ def _begun(
         return None
     most, lowercase = settings.vectors_added, settings.lowercase
     return begin_with(vectors, words, most=most, lowercase=lowercase, size=size)
-
-
-def _spelt(sentences: Sequence[Sequence[str]], settings: TagSettings) -> list[str]:
-    return [spell(word, settings.longest_word) for words in sentences for word in words]

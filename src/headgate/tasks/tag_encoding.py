@@ -34,6 +34,19 @@ def spell(word: str, longest: int) -> str:
     return word if len(word) <= longest else word[: longest - end] + word[len(word) - end :]
 
 
+def spelt(sentences: Sequence[Sequence[str]], longest: int) -> list[str]:
+    """Give the letters of every word.
+
+    Args:
+        sentences: the words of each.
+        longest: letters of a word at most.
+
+    Returns:
+        The letters that are read, word after word.
+    """
+    return [spell(word, longest) for words in sentences for word in words]
+
+
 def as_line(words: Sequence[str]) -> str:
     """Write words in one line, as a vocabulary of words reads them.
 

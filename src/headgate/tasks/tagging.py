@@ -107,6 +107,18 @@ def split_words(text: str) -> list[str]:
     return found
 
 
+def words_of(cell: str | tuple[str, ...]) -> list[str]:
+    """Give the words of a sentence.
+
+    Args:
+        cell: its words; or a text, which is split.
+
+    Returns:
+        The words; a text of blanks alone is one.
+    """
+    return (split_words(cell) or [cell]) if isinstance(cell, str) else list(cell)
+
+
 def _is_mark(character: str) -> bool:
     return unicodedata.category(character)[0] == "P" or unicodedata.category(character) == "Sc"
 
