@@ -59,14 +59,14 @@ class Call:
         """The dtype of the result; a length is an integer."""
         return getattr(self.result, "dtype", torch.int64)
 
-    def meta(self, place: int = 0) -> torch.Tensor:
+    def meta(self, place: int = 0) -> Any:
         """Give what torch says of an argument.
 
         Args:
             place: which.
 
         Returns:
-            A tensor without values.
+            A tensor without values; of a length a symbol.
         """
         value: Any = self.node.args[place]
         return value.meta["val"]

@@ -36,7 +36,7 @@ def _embedding(call: Call, table: str, ids: str, *rest: Any) -> str:
     return call.add("Gather", table, ids, axis=0)
 
 
-@entry("softmax.int", "_softmax.default", "log_softmax.int", "_log_softmax.default")
+@entry("softmax.int", "log_softmax.int")
 def _softmax(call: Call, x: str, axis: int, *rest: Any) -> str:
     op = "LogSoftmax" if "log" in str(call.node.target) else "Softmax"
     return call.add(op, x, axis=positive(axis, call.meta().dim()))
@@ -107,15 +107,13 @@ def _convolution(  # noqa: PLR0913 - torch's own arguments
     weight: str,
     bias: str | None = None,
     stride: Sequence[int] = (1,),
-    padding: Any = (0,),
+    padding: Sequence[int] = (0,),
     dilation: Sequence[int] = (1,),
     *rest: Any,
 ) -> str:
     *transposed, groups = rest or (1,)  # the general one says first whether, and by how much more
     if transposed and transposed[0]:
         raise call.refuse("a transposed convolution")
-    if isinstance(padding, str):
-        raise call.refuse(f"padding={padding!r}; name the numbers")
     return call.add(
         "Conv",
         *[x, weight, *([bias] if bias is not None else [])],
@@ -132,7 +130,7 @@ def _each(call: Call, values: Sequence[int]) -> list[int]:
     return list(values) * axes if len(values) == 1 else list(values)
 
 
-@entry("max_pool1d.default", "max_pool2d.default", "max_pool2d_with_indices.default")
+@entry("max_pool1d.default", "max_pool2d.default")
 def _max_pool(  # noqa: PLR0913 - torch's own arguments
     call: Call,
     x: str,
@@ -142,7 +140,7 @@ def _max_pool(  # noqa: PLR0913 - torch's own arguments
     dilation: Sequence[int] = (1,),
     ceil: bool = False,
 ) -> Any:
-    found = call.add(
+    return call.add(
         "MaxPool",
         x,
         kernel_shape=_each(call, size),
@@ -151,10 +149,9 @@ def _max_pool(  # noqa: PLR0913 - torch's own arguments
         dilations=_each(call, dilation),
         ceil_mode=int(ceil),
     )
-    return (found,) if "indices" in str(call.node.target) else found
 
 
-@entry("adaptive_avg_pool1d.default", "adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")
+@entry("adaptive_avg_pool1d.default", "adaptive_avg_pool2d.default")
 def _adaptive_mean(call: Call, x: str, sizes: Sequence[int]) -> str:
     """Each axis as a product with a matrix of shares, since ONNX has no pool of other fields."""
     lengths = call.meta().shape[-len(sizes) :]

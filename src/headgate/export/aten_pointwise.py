@@ -14,14 +14,14 @@ _SAME = {  # of one or two values, in the dtype of the result
     "Abs": ("abs.default",),
     "Ceil": ("ceil.default",),
     "Cos": ("cos.default",),
-    "Div": ("div.Tensor", "div.Scalar"),
+    "Div": ("div.Tensor",),
     "Erf": ("erf.default",),
     "Exp": ("exp.default",),
     "Floor": ("floor.default",),
     "Log": ("log.default",),
     "Max": ("maximum.default",),
     "Min": ("minimum.default",),
-    "Mul": ("mul.Tensor", "mul.Scalar"),
+    "Mul": ("mul.Tensor",),
     "Neg": ("neg.default",),
     "Pow": ("pow.Tensor_Tensor", "pow.Tensor_Scalar"),
     "Reciprocal": ("reciprocal.default",),
@@ -29,7 +29,6 @@ _SAME = {  # of one or two values, in the dtype of the result
     "Sigmoid": ("sigmoid.default",),
     "Sign": ("sign.default",),
     "Sin": ("sin.default",),
-    "Softsign": ("softsign.default",),
     "Sqrt": ("sqrt.default",),
     "Tanh": ("tanh.default",),
 }
@@ -41,10 +40,10 @@ _COMPARE = {
     "LessOrEqual": ("le.Tensor", "le.Scalar"),
 }
 _LOGIC = {
-    "And": ("logical_and.default", "bitwise_and.Tensor"),
+    "And": ("logical_and.default", "bitwise_and.Tensor", "__and__.Tensor"),
     "Not": ("logical_not.default", "bitwise_not.default"),
-    "Or": ("logical_or.default", "bitwise_or.Tensor"),
-    "Xor": ("logical_xor.default", "bitwise_xor.Tensor"),
+    "Or": ("logical_or.default", "bitwise_or.Tensor", "__or__.Tensor"),
+    "Xor": ("logical_xor.default", "bitwise_xor.Tensor", "__xor__.Tensor"),
 }
 
 
@@ -67,17 +66,17 @@ for _form, _names in ((_same, _SAME), (_compare, _COMPARE), (_logic, _LOGIC)):
         entry(*_targets)(partial(_form, _op))
 
 
-@entry("add.Tensor", "add.Scalar")
+@entry("add.Tensor")
 def _add(call: Call, one: Any, other: Any, alpha: float = 1) -> str:
     return _weighted("Add", call, one, other, alpha)
 
 
-@entry("sub.Tensor", "sub.Scalar")
+@entry("sub.Tensor")
 def _sub(call: Call, one: Any, other: Any, alpha: float = 1) -> str:
     return _weighted("Sub", call, one, other, alpha)
 
 
-@entry("rsub.Scalar", "rsub.Tensor")
+@entry("rsub.Scalar")
 def _rsub(call: Call, one: Any, other: Any, alpha: float = 1) -> str:
     if alpha != 1:
         raise call.refuse("alpha is not 1")
@@ -110,9 +109,10 @@ def _gelu(call: Call, x: str, approximate: str = "none") -> str:
 
 @entry("elu.default")
 def _elu(call: Call, x: str, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> str:
-    if (scale, input_scale) != (1, 1):
-        raise call.refuse("elu is scaled")
-    return call.add("Elu", x, alpha=float(alpha))
+    if input_scale != 1:
+        raise call.refuse("elu scales what it reads")
+    found = call.add("Elu", x, alpha=float(alpha))
+    return found if scale == 1 else call.add("Mul", found, call.graph.scalar(scale, call.dtype))
 
 
 @entry("leaky_relu.default")
@@ -171,26 +171,16 @@ def _masked_fill(call: Call, x: str, mask: str, value: Any) -> str:
     return call.add("Where", mask, fill, x)
 
 
-@entry(
-    "_to_copy.default", "to.dtype", "to.device", "to.dtype_layout", "type_as.default",
-    "scalar_tensor.default",
-)  # fmt: skip
-def _cast(call: Call, x: Any, *rest: Any, **options: Any) -> str:
-    if not isinstance(x, str):
-        return call.graph.scalar(x, call.dtype)
-    given = call.meta()
-    same = getattr(given, "dtype", None) == call.dtype
-    return x if same else call.cast(x, call.dtype)
+@entry("_to_copy.default", "type_as.default")
+def _cast(call: Call, x: str, *rest: Any, **options: Any) -> str:
+    return x if call.meta().dtype == call.dtype else call.cast(x, call.dtype)
 
 
-@entry(
-    "alias.default", "clone.default", "contiguous.default", "detach.default", "detach_.default",
-    "dropout.default", "lift_fresh_copy.default", "lift_fresh.default",
-)  # fmt: skip
+@entry("clone.default", "detach.default")
 def _itself(call: Call, x: str, *rest: Any, **options: Any) -> str:
     return x
 
 
-@entry("_assert_tensor_metadata.default", "sym_constrain_range_for_size.default")
+@entry("_assert_tensor_metadata.default")
 def _nothing(call: Call, *rest: Any, **options: Any) -> None:
     """Tell the compiler something; compute nothing."""

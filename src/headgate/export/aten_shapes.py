@@ -20,36 +20,13 @@ def _length(call: Call, x: str, axis: int) -> str:
     return call.add("Squeeze", length, call.graph.ints(0))
 
 
-@entry(
-    "view.default", "reshape.default", "_unsafe_view.default", "_reshape_alias.default"
-)  # fmt: skip
+@entry("view.default", "_unsafe_view.default")
 def _view(call: Call, x: str, sizes: Sequence[Any], *rest: Any) -> str:
     return call.add("Reshape", x, call.shape(sizes), allowzero=1 if 0 in sizes else None)
 
 
-@entry("flatten.using_ints")
-def _flatten(call: Call, x: str, first: int = 0, last: int = -1) -> str:
-    rank = call.meta().dim()
-    first, last = positive(first, rank), positive(last, rank)
-    before = call.add("Shape", x, start=0, end=first)
-    after = call.add("Shape", x, start=last + 1)
-    whole = call.add("Concat", before, call.graph.ints(-1), after, axis=0)
-    return call.add("Reshape", x, whole)
-
-
-@entry("unflatten.int")
-def _unflatten(call: Call, x: str, axis: int, sizes: Sequence[Any]) -> str:
-    axis = positive(axis, call.meta().dim())
-    before = call.add("Shape", x, start=0, end=axis)
-    after = call.add("Shape", x, start=axis + 1)
-    whole = call.add("Concat", before, call.shape(sizes), after, axis=0)
-    return call.add("Reshape", x, whole)
-
-
-@entry("expand.default", "expand_as.default")
-def _expand(call: Call, x: str, sizes: Any, *rest: Any, **options: Any) -> str:
-    if isinstance(sizes, str):
-        return call.add("Expand", x, call.add("Shape", sizes))
+@entry("expand.default")
+def _expand(call: Call, x: str, sizes: Sequence[Any], **options: Any) -> str:
     return call.add("Expand", x, call.shape([1 if size == -1 else size for size in sizes]))
 
 
@@ -67,7 +44,7 @@ def _permute(call: Call, x: str, axes: Sequence[int]) -> str:
     return call.add("Transpose", x, perm=[positive(axis, rank) for axis in axes])
 
 
-@entry("t.default", "numpy_T.default")
+@entry("t.default")
 def _turn(call: Call, x: str) -> str:
     return call.add("Transpose", x, perm=list(reversed(range(call.meta().dim()))))
 
@@ -94,7 +71,7 @@ def _squeeze(call: Call, x: str, axes: Any) -> str:
     return call.add("Squeeze", x, call.graph.ints(*ones)) if ones else x
 
 
-@entry("cat.default", "concat.default")
+@entry("cat.default")
 def _cat(call: Call, parts: Sequence[str], axis: int = 0) -> str:
     tensors: Any = call.node.args[0]
     whole = [
@@ -111,7 +88,7 @@ def _stack(call: Call, parts: Sequence[str], axis: int = 0) -> str:
     return call.add("Concat", *raised, axis=place)
 
 
-@entry("split_with_sizes.default", "split.Tensor", "split.sizes", "chunk.default")
+@entry("split_with_sizes.default", "split.Tensor")
 def _split(call: Call, x: str, sizes: Any, axis: int = 0) -> tuple[str, ...]:
     axis = positive(axis, call.meta().dim())
     lengths = [part.shape[axis] for part in call.result]
@@ -187,7 +164,7 @@ def _gather(call: Call, x: str, axis: int, places: str, **options: Any) -> str:
     return call.add("GatherElements", x, places, axis=positive(axis, call.meta().dim()))
 
 
-@entry("constant_pad_nd.default", "pad.default")
+@entry("pad.default")
 def _pad(call: Call, x: str, pads: Sequence[Any], *rest: Any) -> str:
     value = next((each for each in rest if not isinstance(each, str) and each is not None), 0)
     if rest and isinstance(rest[0], str) and rest[0] != "constant":
@@ -199,7 +176,7 @@ def _pad(call: Call, x: str, pads: Sequence[Any], *rest: Any) -> str:
     return call.add("Pad", x, call.shape([*low, *high]), call.graph.scalar(value, call.dtype))
 
 
-@entry("new_zeros.default", "zeros.default", "new_empty.default", "empty.memory_format")
+@entry("new_zeros.default", "zeros.default")
 def _zeros(call: Call, *given: Any, **options: Any) -> str:
     return _filled(call, given[-1], 0)
 
@@ -219,7 +196,7 @@ def _filled(call: Call, sizes: Sequence[Any], value: Any) -> str:
     return call.add("Expand", fill, call.shape(sizes)) if len(sizes) else fill
 
 
-@entry("zeros_like.default", "ones_like.default", "full_like.default", "empty_like.default")
+@entry("zeros_like.default", "ones_like.default", "full_like.default")
 def _like(call: Call, x: str, value: Any = None, **options: Any) -> str:
     fill = 1 if "ones" in str(call.node.target) else value or 0
     return call.add("Expand", call.graph.scalar(fill, call.dtype), call.add("Shape", x))

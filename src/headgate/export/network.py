@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch._dynamo.exc import UserError
-from torch.export import Dim, ExportedProgram, export
+from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
@@ -67,8 +67,8 @@ def network_to_onnx(
     made = writer.write(*ends, network, dict(notes or {}))
     if writer.fixed:
         # torch tells of a fixed length only while it follows, and often it fixed nothing in effect
-        longer = _Writer(_followed(network, _longer(inputs, axes), axes))
-        check_same(made, longer.write(*ends, network, {}), writer.fixed)
+        other = _Writer(_followed(network, _other(inputs, axes), axes))
+        check_same(made, other.write(*ends, network, {}), writer.fixed)
     if made.ByteSize() > LARGEST:
         raise ShapeError(
             f"the model has {made.ByteSize() / 2**30:.1f} GiB, and a file of ONNX 2 at most: "
@@ -90,7 +90,7 @@ def _followed(
             warnings.simplefilter("ignore")  # of torch's own parts about each other
             arguments = tuple(inputs.values())
             whole = export(_Flat(network), arguments, dynamic_shapes=(dynamic,), strict=False)
-            return whole.run_decompositions({})
+            return _decomposed(whole.run_decompositions({}))
     except (RuntimeError, UserError) as error:
         raise CellError(
             "torch cannot follow the network for lengths that vary: a branch or a shape depends "
@@ -99,6 +99,18 @@ def _followed(
     finally:
         for module, was in training.items():
             module.training = was
+
+
+def _decomposed(whole: ExportedProgram) -> ExportedProgram:
+    """Have torch take apart what the table lacks, as far as torch knows how."""
+    known = default_decompositions()
+    while True:
+        nodes = (node for node in whole.graph.nodes if node.op == "call_function")
+        lacking: set[Any] = {node.target for node in nodes if str(node.target) not in TABLE}
+        parts = {target: known[target] for target in lacking if target in known}
+        if not parts:
+            return whole
+        whole = whole.run_decompositions(parts)
 
 
 class _Flat(nn.Module):
@@ -239,31 +251,31 @@ def _fixed(users: Sequence[fx.Node], given: Sequence[Value]) -> list[str]:
     ]
 
 
-def _longer(
+def _other(
     inputs: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]]
 ) -> dict[str, Tensor]:
-    """An example whose axes that vary are longer; it goes round in them."""
+    """An example whose axes that vary have other lengths, shorter ones where they can."""
     found = dict(inputs)
     for name, named in axes.items():
         for axis in named:
             size = found[name].shape[axis]
-            places = torch.arange(size + 2, device=found[name].device) % size
-            found[name] = found[name].index_select(axis, places)
+            places = torch.arange(size - 1 if size > 2 else size + 1) % size
+            found[name] = found[name].index_select(axis, places.to(found[name].device))
     return found
 
 
-def check_same(made: Any, longer: Any, fixed: Sequence[str]) -> None:
+def check_same(made: Any, again: Any, fixed: Sequence[str]) -> None:
     """Check that two examples of other lengths give one graph.
 
     Args:
         made: the model of one.
-        longer: of the other.
+        again: of the other.
         fixed: what torch holds to be fixed.
 
     Raises:
         CellError: they differ.
     """
-    for one, other in ((made, longer), (longer, made)):
+    for one, other in ((made, again), (again, made)):
         held = {each.name: each for each in other.graph.initializer}
         same = list(one.graph.node) == list(other.graph.node)
         if not same or any(each != held.get(each.name) for each in one.graph.initializer):

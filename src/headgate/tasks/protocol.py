@@ -22,6 +22,7 @@ from headgate.data.examples import Examples
 from headgate.data.splits import split
 from headgate.errors import HeadgateError, UnknownNameError
 from headgate.evaluation.scores import Score
+from headgate.export.parts import Exported
 from headgate.inspection.trace import Inspection
 from headgate.training import Learner, Plan
 
@@ -190,6 +191,10 @@ class Task(Protocol):
 
     def inspect(self, text: str) -> Inspection:
         """Show the gates, and where the model looked if it looks."""
+        ...
+
+    def exported(self) -> Exported:
+        """Give the model as graphs, and what runs them elsewhere."""
         ...
 
     def check(self, examples: Examples) -> None:
