@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,10 @@ def test_a_graph_that_says_something_else_fails(
     assert "differs from the model: scores of model.onnx by" in capsys.readouterr().err
 
 
+def without(facts: dict[str, Any], name: str, value: Any = None) -> str:
+    return json.dumps({**facts, name: value})
+
+
 def test_damage_and_other_weights_are_named(
     bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,16 +98,54 @@ def test_damage_and_other_weights_are_named(
     (bundle / "model.onnx").unlink()
     assert command("verify", bundle) == 2
     assert "lacks its graph model.onnx: copy the directory whole" in capsys.readouterr().err
+    facts = json.loads((bundle / "model.json").read_text(encoding="utf-8"))
     for text, said in (
         ("{", "is damaged"),
         ('{"format": 9}', "is not of an exported model of format 1"),
         ("[]", "is not of an exported model of format 1"),
+        (without(facts, "weights"), "was changed: weights is None; export the model again"),
+        (without(facts, "graphs", ["zzz"]), "its graphs are ['zzz'], and ['model'] were written"),
+        (without(facts, "stream", 1), "was changed: stream is 1; export the model again"),
+        (without(facts, "model", 5), "was changed: model is 5; export the model again"),
+        (without(facts, "stream", True), "and ['step'] were written; export the model again"),
     ):
         (bundle / "model.json").write_text(text, encoding="utf-8")
         assert command("verify", bundle) == 2
         assert said in capsys.readouterr().err
     assert command("verify", bundle.parent) == 2
     assert "is no exported model: it has no model.json" in capsys.readouterr().err
+
+
+def test_a_graph_of_another_network_is_named(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    regressor = hg.load(GOLDEN / "regress")
+    regressor.export(bundle.parent / "regress")
+    shutil.copy(bundle.parent / "regress" / "model.onnx", bundle / "model.onnx")
+    assert command("verify", bundle) == 2
+    assert "has a graph that is not of this model: " in capsys.readouterr().err
+
+
+def test_a_run_that_is_killed_leaves_nothing_under_the_name(bundle: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "import headgate as hg\n"
+        "from headgate.tasks import exporting\n"
+        "real, left = exporting.write_file, [2]\n"
+        "def struck(*given):\n"
+        "    real(*given)\n"
+        "    left[0] -= 1\n"
+        "    if not left[0]:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "exporting.write_file = struck\n"
+        "hg.load(sys.argv[1]).export(sys.argv[2])\n"
+    )
+    model, new = bundle.parent / "model", bundle.parent / "new"
+    done = subprocess.run([sys.executable, "-c", code, model, new], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not new.exists()
+    assert command("export", model, "--out", new) == 0  # what is left of the first does not bar it
+    assert command("verify", new) == 0
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(

@@ -31,6 +31,7 @@ CALLS: list[tuple[str, Call]] = [
     ("add.Tensor", lambda x: torch.add(x, x, alpha=0.5)),
     ("add.Tensor", lambda x: x + 2 + (x > 0)),
     ("addmm.default", lambda x: torch.addmm(W[0, :3], x[:, 0], W.T)),
+    ("alias.default", lambda x: torch.ops.aten.alias(x) * 1),
     ("all.dim", lambda x: (x > -1).all(1)),
     ("amax.default", lambda x: x.amax((0, 2), keepdim=True)),
     ("amin.default", lambda x: x.amin(-1)),

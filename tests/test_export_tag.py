@@ -25,7 +25,12 @@ from headgate.tasks.tagging import split_words
 pytest.importorskip("onnx", reason="onnx is not installed: pip install 'headgate[onnx]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: headgate[onnx]")
 
-TEXTS = ["Anna Kim ran home.", "지민 서 갔다, with Bo", "   ", "“Bo” wasn't " + "unheard-of" * 4]
+TEXTS = [
+    "Anna Kim ran home.",
+    "지민 서 갔다, with Bo",
+    "[sic] Anna ran",
+    "“Bo” wasn't " + "unheard-of" * 4,
+]
 LISTED = [["Anna", "a b", "Kim"], ["집에"], ["and"] * 9]
 VARIANTS: dict[str, dict[str, Any]] = {
     "letters by a convolution": {"characters": "convolution", "longest": 3, "longest_word": 9},
@@ -58,6 +63,9 @@ def test_a_tagger_answers_alone_as_it_does_here(tmp_path: Path) -> None:
     for wrong in ([], [1, 2], {"words": ["Anna"]}):
         with pytest.raises(ValueError, match="a sentence is a text or its words"):
             model.predict([wrong])
+    for empty in ("", "   "):
+        with pytest.raises(ValueError, match="the text is empty, so there is nothing to answer"):
+            model.predict([empty])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

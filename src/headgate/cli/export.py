@@ -32,7 +32,7 @@ def export(
 
     load(model).export(out, stream=stream, source=model)
     size = sum(file.stat().st_size for file in Path(out).iterdir())
-    typer.echo(f"saved: {out} ({size / 1e6:.1f} MB); headgate verify {out} compares it")
+    typer.echo(f"saved: {out} ({size / 1e3:,.0f} kB); headgate verify {out} compares it")
 
 
 def verify(

@@ -176,7 +176,7 @@ def _cast(call: Call, x: str, *rest: Any, **options: Any) -> str:
     return x if call.meta().dtype == call.dtype else call.cast(x, call.dtype)
 
 
-@entry("clone.default", "detach.default")
+@entry("alias.default", "clone.default", "detach.default")
 def _itself(call: Call, x: str, *rest: Any, **options: Any) -> str:
     return x
 

@@ -10,6 +10,7 @@ from typing import Any
 from headgate.errors import ModelDirectoryError
 
 FACTS, FORMAT = "model.json", 1
+_KINDS = {"graphs": list, "stream": bool, "weights": str, "model": (str, type(None))}
 
 
 def read_facts(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -35,6 +36,11 @@ def read_facts(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise ModelDirectoryError(f"{path} is damaged: {error}") from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise ModelDirectoryError(f"{path} is not of an exported model of format {FORMAT}")
+    for name, kind in _KINDS.items():
+        if not isinstance(facts.get(name), kind):
+            raise ModelDirectoryError(
+                f"{path} was changed: {name} is {facts.get(name)!r:.80}; export the model again"
+            )
     return facts
 
 

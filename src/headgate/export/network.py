@@ -174,8 +174,13 @@ class _Writer:
             if spec.kind == InputKind.USER_INPUT:
                 self.values[node] = inputs[len(users)]
                 users.append(node)
+            elif spec.target in held:
+                self.known[node.name] = held[spec.target]
             else:
-                self.known[node.name] = held[str(spec.target)]
+                raise CellError(
+                    "the network does something besides computing its outputs, such as a check of "
+                    "values inside an operation of torch, which a graph of ONNX cannot hold"
+                )
         return users
 
     def _ends(self, last: fx.Node, wanted: int) -> list[fx.Node]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -109,8 +110,10 @@ def _under(source: Mapping[str, Tensor], prefix: str) -> _Found:
     """Find the parameters that stand under a prefix, whose last dot may be left out."""
     prefixes: dict[str, dict[str, Tensor]] = {}
     for key, value in source.items():
-        found = _KEY.fullmatch(key)
+        found = _KEY.fullmatch(str(key))
         if found:
+            if not isinstance(value, (Tensor, np.ndarray)):
+                raise CellError(f"{key} is a tensor in a state_dict, not {type(value).__name__}")
             prefixes.setdefault(found[1], {})[found[2]] = torch.as_tensor(value).detach()
     for each in (prefix, f"{prefix}."):
         if each in prefixes:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -17,9 +19,15 @@ from typing import Any
 
 from safetensors.torch import save
 
-from headgate.artifacts.claim import claim
 from headgate.artifacts.directory import write_file
-from headgate.errors import DataError, ModelDirectoryError, OutputError, StreamError
+from headgate.errors import (
+    DataError,
+    HeadgateError,
+    ModelDirectoryError,
+    OutputError,
+    OutputExistsError,
+    StreamError,
+)
 from headgate.export.comparison import TOLERANCE, Compared, compare, compare_steps, session
 from headgate.export.facts import FACTS, FORMAT, read_facts
 from headgate.export.parts import Exported
@@ -52,14 +60,38 @@ def export(
         OutputError: it cannot be written; nothing is left.
         MissingExtraError: onnx is not installed.
     """
-    with claim(out) as place:
-        seen = None if source is None else os.path.relpath(source, place)
-        files = dict(_files(task, stream=stream, source=seen))
+    place = Path(os.path.abspath(out))
+    refuse_existing(place)
+    seen = None if source is None else os.path.relpath(source, place)
+    files = dict(_files(task, stream=stream, source=seen))
+    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
+    try:
+        beside.mkdir()
         try:
             for name, data in files.items():
-                write_file(place / name, data)
-        except OSError as error:
-            raise OutputError(f"{place} could not be written: {error.strerror}") from error
+                write_file(beside / name, data)
+            os.rename(beside, place)  # whole or not at all, and never over what has something in it
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        refuse_existing(place)
+        raise OutputError(f"{place} could not be written: {error.strerror}") from error
+
+
+def refuse_existing(place: Path) -> None:
+    """Refuse a place where something is.
+
+    Args:
+        place: a directory to come.
+
+    Raises:
+        OutputExistsError: it is there, and is not an empty directory.
+    """
+    empty = place.is_dir() and not place.is_symlink() and not any(place.iterdir())
+    if (place.exists() or place.is_symlink()) and not empty:
+        raise OutputExistsError(
+            f"{place} is there already and was not touched: name another place, or move it away"
+        )
 
 
 def _files(task: Any, *, stream: bool, source: str | None) -> Iterator[tuple[str, bytes]]:
@@ -125,9 +157,16 @@ def verify(task: Any, folder: str | os.PathLike[str], say: Heard = lambda _: Non
             f"{folder} was exported from another model: its weights are "
             f"{facts['weights'][:12]}…, this model's {weights_of(task)[:12]}…; export it again"
         )
-    for found in _compared(task.exported(), facts, Path(folder)):
-        say(found)
-        worst = max(worst, found, key=lambda each: each.difference)
+    try:
+        for found in _compared(task.exported(), facts, Path(folder)):
+            say(found)
+            worst = max(worst, found, key=lambda each: each.difference)
+    except HeadgateError:
+        raise
+    except Exception as error:  # the runtime raises nothing narrower
+        raise ModelDirectoryError(
+            f"{folder} has a graph that is not of this model: {str(error).splitlines()[0]}"
+        ) from error
     if not worst.difference <= TOLERANCE:
         raise DataError(
             f"{folder} differs from the model: {worst.where} of {worst.graph}.onnx by "
@@ -137,10 +176,17 @@ def verify(task: Any, folder: str | os.PathLike[str], say: Heard = lambda _: Non
 
 
 def _compared(found: Exported, facts: dict[str, Any], folder: Path) -> Iterator[Compared]:
+    parts = found.beside if facts["stream"] else found.parts
+    wanted = [*([STEP] if facts["stream"] else []), *(part.name for part in parts)]
+    if facts["graphs"] != wanted or (facts["stream"] and found.chain is None):
+        raise ModelDirectoryError(
+            f"{folder / FACTS} was changed: its graphs are {facts['graphs']}, and {wanted} were "
+            "written; export the model again"
+        )
     if facts["stream"]:
         assert found.chain is not None
         yield compare_steps(found.chain, _opened(folder, STEP), facts["initial"])
-    for part in found.beside if facts["stream"] else found.parts:
+    for part in parts:
         yield from compare(part, _opened(folder, part.name))
 
 

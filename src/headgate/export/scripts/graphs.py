@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -74,13 +75,26 @@ def main_of(model, words=None):
         words: what stands for the arguments, where some of them are options.
     """
     sys.stdout.reconfigure(encoding="utf-8")
-    parse, words = getattr(model, "parse", str), sys.argv[1:] if words is None else words
-    for number, line in enumerate(words or sys.stdin.buffer, start=1):
-        try:
-            text = line if words else line.decode().rstrip("\r\n")
-            (answer,) = model.predict([parse(text)])
-        except ValueError as error:
-            said = " ".join(str(error).split())
-            print(f"{'argument' if words else 'line'} {number}: {said}", file=sys.stderr)
-            sys.exit(2)
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+    words = sys.argv[1:] if words is None else words
+    try:
+        for number, line in enumerate(words or _lines(), start=1):
+            try:
+                answer = _answered(model, line)
+            except (ValueError, OverflowError) as error:
+                said = " ".join(str(error).split())
+                print(f"{'argument' if words else 'line'} {number}: {said}", file=sys.stderr)
+                sys.exit(2)
+            print(json.dumps(answer, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _lines():
+    return () if sys.stdin is None else sys.stdin.buffer
+
+
+def _answered(model, line):
+    text = line.rstrip(b"\r\n").decode() if isinstance(line, bytes) else line
+    text.encode()  # an argument of other bytes than UTF-8 is no text
+    (answer,) = model.predict([getattr(model, "parse", str)(text)])
+    return answer

@@ -33,7 +33,10 @@ class Past:
         before = np.full((self.room, values.shape[1]), np.nan, np.float32)
         whole = np.concatenate([before, values])
         self.gone, self.scaled = np.isnan(whole), self.of(_carried(whole))
-        self.stamps = self._dated(list(series.get("stamps") or ()), ahead)
+        stamps = series.get("stamps") or []
+        if not isinstance(stamps, (list, tuple)):
+            raise ValueError(f'"stamps" is a list, one a step, not {stamps!r:.40}')
+        self.stamps = self._dated(list(stamps), ahead)
         self.dates = calendar(self.stamps, self.field["calendar"])
         self.known, self.past = self._inputs(series.get("inputs") or {}, ahead)
         self.labels, own = self._labels(series.get("labels") or {})

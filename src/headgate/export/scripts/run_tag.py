@@ -39,7 +39,11 @@ class Model:
 
     def parse(self, line):
         """Take a line of input: a text, or its words as a list."""
-        return json.loads(line) if line.startswith("[") else line
+        try:
+            found = json.loads(line)
+        except ValueError:  # a text may begin as a list does
+            return line
+        return found if isinstance(found, list) else line
 
     def predict(self, inputs):
         """Give a tag for each word of each sentence, and the entities that the tags mark."""
@@ -67,6 +71,8 @@ class Model:
             yield self.facts["tags"][int(scores.argmax())]
 
     def _split(self, given):
+        if isinstance(given, str) and not given.strip():
+            raise ValueError("the text is empty, so there is nothing to answer")
         words = (split_words(given) or [given]) if isinstance(given, str) else given
         if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
             raise ValueError(f"a sentence is a text or its words, not {given!r:.80}")
