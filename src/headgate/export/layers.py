@@ -8,11 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from headgate.export.parts import Input, Part
-from headgate.export.stream import NEXT, stream_to_onnx
-from headgate.layers import GRU, LSTM, RNN, Recurrent
+from headgate.export.states import Layers, as_row, as_state, states_in, states_out
+from headgate.export.stream import stream_to_onnx
 from headgate.streaming.parts import links_of
-
-Layers = Recurrent | RNN | LSTM | GRU
 
 
 class _Flat(nn.Module):
@@ -23,9 +21,8 @@ class _Flat(nn.Module):
         self.layers = layers
 
     def forward(self, x: Tensor, lengths: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        given = states[0] if len(states) == 1 else states
-        outputs, last = self.layers(x, given, lengths=lengths)[:2]
-        return outputs, *((last,) if isinstance(last, Tensor) else last)
+        outputs, last = self.layers(x, as_state(states), lengths=lengths)[:2]
+        return outputs, *as_row(last)
 
 
 def layers_as_part(layers: Layers, name: str = "layers") -> Part:
@@ -38,16 +35,10 @@ def layers_as_part(layers: Layers, name: str = "layers") -> Part:
     Returns:
         The graph's network, and what goes in and out; see ``to_onnx``.
     """
-    depth = layers.num_layers * (1 + layers.bidirectional)
     steps = ("B", "T") if layers.batch_first else ("T", "B")
-    sizes = zip(layers.program.states, layers.state_sizes(), strict=True)
-    inputs = (
-        Input("x", (*steps, layers.input_size)),
-        Input("lengths", ("B",), "lengths"),
-        *(Input(state, (depth, "B", size)) for state, size in sizes),
-    )
-    outputs = ("outputs", *(f"{state}{NEXT}" for state in layers.program.states))
-    return Part(name, _Flat(layers), inputs, outputs)
+    x, lengths = Input("x", (*steps, layers.input_size)), Input("lengths", ("B",), "lengths")
+    outputs = ("outputs", *states_out(layers))
+    return Part(name, _Flat(layers), (x, lengths, *states_in(layers)), outputs)
 
 
 def to_onnx(layers: Layers, *, stream: bool = False) -> Any:

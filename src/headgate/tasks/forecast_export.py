@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from headgate.export.parts import Exported, Input, Part
-from headgate.models.distributions import DISTRIBUTIONS, LEVELS
-from headgate.models.forecaster import Forecaster
-from headgate.tasks.carried_states import (
+from headgate.export.states import (
     as_row,
     as_state,
     states_at_first,
     states_in,
     states_out,
 )
+from headgate.models.distributions import DISTRIBUTIONS, LEVELS
+from headgate.models.forecaster import Forecaster
 from headgate.tasks.forecast_answer import QUANTILES
 from headgate.tasks.forecast_store import FARTHEST
 

@@ -8,17 +8,17 @@ from torch import Tensor, nn
 
 from headgate.data.piano import KEYS, LOWEST
 from headgate.export.parts import Exported, Input, Part
-from headgate.layers import Recurrent
-from headgate.models import LanguageModel
-from headgate.models.adaptive import AdaptiveSoftmax
-from headgate.models.frame_model import FrameModel
-from headgate.tasks.carried_states import (
+from headgate.export.states import (
     as_row,
     as_state,
     states_at_first,
     states_in,
     states_out,
 )
+from headgate.layers import Recurrent
+from headgate.models import LanguageModel
+from headgate.models.adaptive import AdaptiveSoftmax
+from headgate.models.frame_model import FrameModel
 
 if TYPE_CHECKING:
     from headgate.tasks.generate import Generate

@@ -10,28 +10,31 @@ from torch import Tensor
 
 from headgate.export.parts import Input
 from headgate.export.stream import NEXT
-from headgate.layers import Recurrent
+from headgate.layers import GRU, LSTM, RNN, Recurrent
 from headgate.layers.recurrent import States
 
+Layers = Recurrent | RNN | LSTM | GRU
 
-def states_in(layers: Recurrent) -> tuple[Input, ...]:
+
+def states_in(layers: Layers) -> tuple[Input, ...]:
     """Give the states before the first step as inputs.
 
     Args:
-        layers: of one direction.
+        layers: the layers.
 
     Returns:
-        An input for each state, [layers, B, N], by the state's name.
+        An input for each state, [layers · directions, B, N], by the state's name.
     """
+    depth = layers.num_layers * (1 + layers.bidirectional)
     sizes = zip(layers.program.states, layers.state_sizes(), strict=True)
-    return tuple(Input(name, (layers.num_layers, "B", size)) for name, size in sizes)
+    return tuple(Input(name, (depth, "B", size)) for name, size in sizes)
 
 
-def states_out(layers: Recurrent) -> tuple[str, ...]:
+def states_out(layers: Layers) -> tuple[str, ...]:
     """Give the names of the states after the last step.
 
     Args:
-        layers: of one direction.
+        layers: the layers.
 
     Returns:
         The names, in the order of the states.
