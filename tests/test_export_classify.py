@@ -37,7 +37,7 @@ def golden() -> tuple[hg.Model, Any]:
 
 
 def assert_answers(found: list[Any], wanted: Any) -> None:
-    assert [each["class"] for each in found] == [each.label for each in wanted]
+    assert [each["label"] for each in found] == [each.label for each in wanted]
     for one, other in zip(found, wanted, strict=True):
         assert one["probabilities"] == pytest.approx(other.probabilities, abs=1e-5)
 
@@ -94,7 +94,7 @@ def test_the_threshold_decides_of_two_classes(tmp_path: Path) -> None:
     found, wanted = script("run", tmp_path / "out").Model().predict(TEXTS), model.predict(TEXTS)
     assert_answers(found, wanted)
     rarer = task.labels.classes[task.rarer]
-    assert all(each["class"] == rarer for each in found)
+    assert all(each["label"] == rarer for each in found)
 
 
 def test_bad_input_is_refused_in_a_line(

@@ -190,7 +190,10 @@ def test_a_step_says_what_the_stream_says(variant: str, tmp_path: Path, even: No
         given = before if isinstance(before, str) else before.tolist()
         values, stamps = asked(one)["values"][:12], one.stamps[:12]
         found = list(model.stream(values, given, stamps))
-        kept = task.stream(before).steps(list(one.values[:12]), stamps=stamps)
+        stream = task.stream()
+        stream.begin(before)
+        pairs = zip(one.values[:12], stamps or [None] * 12, strict=True)
+        kept = stream.steps([{"values": value, "stamp": stamp} for value, stamp in pairs])
         for each, wanted in zip(found, kept, strict=True):
             row = wanted.row()
             assert each.pop("step") == row["step"][0]

@@ -50,7 +50,7 @@ def test_a_step_goes_on_as_the_whole(tmp_path: Path) -> None:
     model = model_of(tmp_path / "out", stream=True)
     for piece in PIECES:
         assert model.generate(piece, steps=12, temperature=0) == wanted_of(piece, 12)
-    kept = player().stream(None, rows=None, rewind=0, quantize=None)
+    kept = player().stream(rows=None, rewind=0, quantize=None)
     for one, other in zip(model.stream(PIECES[2]), kept.steps(PIECES[2]), strict=True):
         keys = torch.tensor(one["prediction"]) - 21
         assert_equal(torch.tensor(one["probability"]), other.probabilities[keys], "printed")
@@ -62,7 +62,7 @@ def test_keys_sound_as_often_as_they_should(tmp_path: Path) -> None:
     model = model_of(tmp_path / "out", stream=False)
     drawn = [model.generate(PIECES[1], steps=1, temperature=2.0, seed=n)[0] for n in range(300)]
     counts = np.bincount(np.concatenate(drawn).astype(int) - 21, minlength=88)
-    kept = player().stream(None, rows=None, rewind=0, quantize=None)
+    kept = player().stream(rows=None, rewind=0, quantize=None)
     shares = kept.steps(PIECES[1])[-1].probabilities.double().logit().div(2).sigmoid().numpy()
     deviation = np.sqrt(300 * shares * (1 - shares))
     assert (np.abs(counts - 300 * shares) <= 5 * deviation + 1).all()

@@ -106,7 +106,7 @@ def test_every_step_goes_on_as_the_whole(variant: str, tmp_path: Path) -> None:
 def test_a_stream_expects_what_it_does_here(tmp_path: Path) -> None:
     task = language("bytes of texts, two layers")
     found = list(model_of(task, tmp_path / "out", stream=True).stream("따뜻한 a"))
-    kept = task.stream(None, rows=None, rewind=0, quantize=None)
+    kept = task.stream(rows=None, rewind=0, quantize=None)
     wanted = [each.row() for each in kept.steps("따뜻한 a")]
     assert [each["prediction"] for each in found] == [each["prediction"] for each in wanted]
     for one, other in zip(found, wanted, strict=True):

@@ -44,7 +44,7 @@ def assert_values(found: list[Any], wanted: Any) -> None:
 
 def assert_classes(found: list[Any], wanted: Any) -> None:
     for one, other in zip(found, wanted, strict=True):
-        assert one["class"] == other.label
+        assert one["label"] == other.label
         assert one["probabilities"] == pytest.approx(other.probabilities, abs=1e-5)
 
 

@@ -37,7 +37,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def assert_answers(found: list[Any], wanted: Any) -> None:
-    assert [each["class"] for each in found] == [each.label for each in wanted]
+    assert [each["label"] for each in found] == [each.label for each in wanted]
     for one, other in zip(found, wanted, strict=True):
         assert one["probabilities"] == pytest.approx(other.probabilities, abs=1e-5)
 

@@ -45,7 +45,7 @@ def trained(folder: Path, **settings: Any) -> Model:
 
 
 def assert_answers(found: list[Any], wanted: Any) -> None:
-    assert [each["class"] for each in found] == [each.label for each in wanted]
+    assert [each["label"] for each in found] == [each.label for each in wanted]
     for one, other in zip(found, wanted, strict=True):
         assert one["probabilities"] == pytest.approx(other.probabilities, abs=2e-5)
 

@@ -84,7 +84,7 @@ def test_a_step_tags_as_the_whole_and_as_the_stream(variant: str, tmp_path: Path
     assert exporting.verify(task, tmp_path / "out") < exporting.TOLERANCE
     model = script("run", tmp_path / "out").Model()
     assert model.predict([*TEXTS, *LISTED]) == rows_of(task, [*TEXTS, *map(tuple, LISTED)])
-    kept = task.stream(None, rows=None, rewind=0, quantize=None)
+    kept = task.stream(rows=None, rewind=0, quantize=None)
     for text in TEXTS[:2]:
         kept.reset()
         assert list(model.stream(text)) == kept.steps(text)

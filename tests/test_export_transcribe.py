@@ -69,7 +69,7 @@ def test_a_transcriber_of_one_direction_streams_alone(
     assert exporting.verify(task, out) < exporting.TOLERANCE
     agree(run_alone(out, *files), task.predict(files))
     model = script("run", out).Model()
-    stream = task.stream(None, rows=None, rewind=0, quantize=None)
+    stream = task.stream(rows=None, rewind=0, quantize=None)
     said = ["".join(stream.answer(file)) for file in files]
     assert ["".join(model.stream(file)) for file in files] == said
     assert any(said)

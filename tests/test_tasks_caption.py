@@ -294,7 +294,7 @@ def test_a_picture_is_moved_by_chance_in_training_alone() -> None:
 def test_it_has_no_stream() -> None:
     task = small_task()
     with pytest.raises(StreamError, match="sees a picture whole"):
-        task.stream(None, rows=None, rewind=0, quantize=None)
+        task.stream(rows=None, rewind=0, quantize=None)
     with pytest.raises(StreamError, match="not quantized"):
         task.evaluate(feature_examples(2), None, quantize="int8")
     with pytest.raises(DataError, match="location score needs a fixed number"):

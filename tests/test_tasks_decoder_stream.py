@@ -25,7 +25,7 @@ def learn(**settings: Any) -> Chat:
 @pytest.mark.parametrize("unit", ["character", "word"])
 def test_its_answer_is_greedy_search(unit: str, min_length: int) -> None:
     task = learn(unit=unit, min_length=min_length, beam_width=1)
-    stream = task.stream(None, rows=None, rewind=0, quantize=None)
+    stream = task.stream(rows=None, rewind=0, quantize=None)
     for said in ("are you 3?", "you are four"):
         assert "".join(stream.answer(said)) == task.predict([said])[0].text
 
@@ -42,4 +42,4 @@ def test_one_table_for_both_sides_streams() -> None:
 @pytest.mark.parametrize("order", ["input_feeding", "bahdanau"])
 def test_what_looks_into_its_next_step_is_no_chain(order: str) -> None:
     with pytest.raises(StreamError, match=f"in the order '{order}'.*order=luong"):
-        learn(order=order).stream("are you 3?", rows=None, rewind=0, quantize=None)
+        learn(order=order).stream(rows=None, rewind=0, quantize=None)

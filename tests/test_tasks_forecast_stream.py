@@ -49,11 +49,17 @@ def model(count: int = 2, *, dates: bool = False, **settings: Any) -> Forecast:
     return task
 
 
+def running(task: Forecast, source: Any, **how: Any) -> ForecastStream:
+    stream = task.stream(**how)
+    stream.begin(source)
+    return stream
+
+
 def whole_of(task: Forecast, series: Series, stream: ForecastStream) -> torch.Tensor:
     store = task.store([replace(series, start=0, stop=None)])
     at = store.origins(torch.tensor([0]), torch.tensor([len(series.values)]))
     at = replace(at, begin=torch.zeros(1).long())
-    return read_whole(task.network, store, at, stream.scales)[:, 0]
+    return read_whole(task.network, store, at, stream._begun())[:, 0]
 
 
 @pytest.mark.parametrize("dates", [False, True])
@@ -64,8 +70,10 @@ def test_a_stream_is_the_whole_series(dates: bool, settings: dict[str, Any]) -> 
     series.values[[3, 9, 10]] = NAN
     stamps = series.stamps if dates else ()
     series = replace(series, stamps=stamps)
-    stream = task.stream("강1")
-    found = stream.steps(series.values[:, 0].tolist(), stamps=stamps)
+    stream = running(task, "강1")
+    values = series.values[:, 0].tolist()
+    dated = [{"values": v, "stamp": s} for v, s in zip(values, stamps, strict=dates)]
+    found = stream.steps(dated if dates else values)
     whole = whole_of(task, series, stream)
     for step in range(len(series.values) - 1):
         assert found[step].raw is not None
@@ -74,13 +82,13 @@ def test_a_stream_is_the_whole_series(dates: bool, settings: dict[str, Any]) -> 
 
 
 def test_back_aside_anew_and_as_bytes() -> None:
-    stream = model().stream("강0", rewind=3)
+    stream = running(model(), "강0", rewind=3)
     first = [each.mean for each in stream.steps([1.0, 2.0, NAN, 4.0])]
     other, kept = stream.fork(), stream.state
     stream.rewind(2)
     assert_equal([each.mean for each in stream.steps([NAN, 4.0])], first[2:], "bits")
     assert_equal(other.step(5.0).mean, stream.step(5.0).mean, "bits")
-    again = model().stream("강1")
+    again = running(model(), "강1")
     again.state = kept
     assert again.position == 4
     assert_equal(again.step(5.0).mean, model_at(kept).mean, "bits")
@@ -92,13 +100,13 @@ def test_back_aside_anew_and_as_bytes() -> None:
 
 
 def model_at(state: bytes) -> Any:
-    stream = model().stream("강0")
+    stream = running(model(), "강0")
     stream.state = state
     return stream.step(5.0)
 
 
 def test_a_stream_rewinds_to_its_beginning() -> None:
-    stream = model().stream("강0", rewind=5)
+    stream = running(model(), "강0", rewind=5)
     first = stream.step(7.0).mean
     stream.rewind(1)
     assert_equal(stream.step(7.0).mean, first, "bits")
@@ -120,14 +128,14 @@ def test_a_line_is_numbers_and_an_empty_one_begins_anew() -> None:
 
 def test_bytes_are_near_the_numbers() -> None:
     task, values = model(), hourly()[0].values[:, 0].tolist()
-    plain, bytes_ = task.stream("강0"), task.stream("강0", quantize="int8")
+    plain, bytes_ = running(task, "강0"), running(task, "강0", quantize="int8")
     for one, other in zip(plain.steps(values), bytes_.steps(values), strict=True):
         assert torch.allclose(one.mean, other.mean, rtol=0.05)
     rounded = Forecast(task.settings, task.field)
     rounded.network = task.quantized("int8")
     for one, other in zip(
-        rounded.stream("강0").steps(values),
-        task.stream("강0", quantize="int8").steps(values),
+        running(rounded, "강0").steps(values),
+        running(task, "강0", quantize="int8").steps(values),
         strict=True,
     ):
         assert one.raw is not None
@@ -137,30 +145,34 @@ def test_bytes_are_near_the_numbers() -> None:
 
 def test_a_stream_is_of_a_series_that_is_known_or_shown() -> None:
     with pytest.raises(StreamError, match="which series goes on"):
-        model().stream()
+        model().stream().step(1.0)
     with pytest.raises(UnknownNameError, match=r"unknown series '강9'; known: 강0, 강1"):
-        model().stream("강9")
+        running(model(), "강9")
     with pytest.raises(StreamError, match="is of one series"):
-        model().stream("강0", rows=2)
-    shown = model().stream([10.0, 12.0, 11.0])
-    assert float(shown.scales.centre) == pytest.approx(11.0)
+        running(model(), "강0", rows=2)
+    with pytest.raises(DataError, match="no value to go on from"):
+        running(model(), [NAN])
+    with pytest.raises(DataError, match="a step has 1 values, not 2"):
+        running(model(), [[1.0, 2.0]])
+    shown = running(model(), [10.0, 12.0, 11.0])
+    assert float(shown.scales_now()[0]) == pytest.approx(11.0)
     with pytest.raises(DataError, match="the date of each step"):
-        model(dates=True).stream("강0").step(1.0)
+        running(model(dates=True), "강0").step(1.0)
 
 
-@pytest.mark.parametrize("token", ["x", [1.0, 2.0], float("inf"), None])
+@pytest.mark.parametrize("token", ["x", [1.0, 2.0], float("inf"), True, {"value": 1.0}])
 def test_what_is_no_value_is_refused(token: Any) -> None:
-    stream = model().stream("강0")
+    stream = running(model(), "강0")
     with pytest.raises(HeadgateError):
         stream.step(token)
     assert stream.position == 0
 
 
 def test_other_states_are_refused() -> None:
-    stream = model().stream("강0")
+    stream = running(model(), "강0")
     stream.step(1.0)
     with pytest.raises(StreamError):
-        model(cell="lstm").stream("강0").state = stream.state
+        running(model(cell="lstm"), "강0").state = stream.state
     with pytest.raises(StreamError):
         stream.state = stream.stream.state
     assert stream.position == 1

@@ -18,7 +18,10 @@ from headgate.tasks.protocol import TaskStream
 
 def running(source: Any = None, **wishes: Any) -> PieceStream:
     how: dict[str, Any] = {"rows": None, "rewind": 0, "quantize": None} | wishes
-    return player().stream(source, **how)
+    stream = player().stream(**how)
+    if source is not None:
+        stream.begin(source)
+    return stream
 
 
 def whole(piece: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from headgate.errors import DataError, StreamError
 @pytest.mark.parametrize("characters", ["recurrent", "none"])
 def test_a_stream_gives_the_tags_of_the_whole(characters: str) -> None:
     task = reader(characters)
-    stream = task.stream(None, rows=None, rewind=2, quantize=None)
+    stream = task.stream(rows=None, rewind=2, quantize=None)
     words = people(1, 8).inputs[0]
     whole = task.tags([words])[0]
     assert [stream.step(word) for word in words] == whole
@@ -28,7 +28,7 @@ def test_a_stream_gives_the_tags_of_the_whole(characters: str) -> None:
 
 def test_streams_run_side_by_side() -> None:
     task = reader()
-    stream = task.stream(None, rows=2, rewind=0, quantize=None)
+    stream = task.stream(rows=2, rewind=0, quantize=None)
     one, other = ("Anna", "Kim", "ran"), ("집에", "Bo", "갔다")
     steps = [list(pair) for pair in zip(one, other, strict=True)]
     found = [stream.step(steps[0]), *stream.steps(steps[1:])]
@@ -42,9 +42,9 @@ def test_a_tagger_that_reads_whole_sentences_has_no_stream() -> None:
         "reads a sentence from both ends and chooses .* predict whole sentences, or train with"
     )
     with pytest.raises(StreamError, match=message):
-        learn().stream(None, rows=None, rewind=0, quantize=None)
+        learn().stream(rows=None, rewind=0, quantize=None)
     with pytest.raises(StreamError, match="no source"):
-        learn(**ONE_WAY).stream("a", rows=None, rewind=0, quantize=None)
+        learn(**ONE_WAY).stream(rows=None, rewind=0, quantize=None).begin("a")
 
 
 def test_a_quantized_tagger_says_what_it_loses() -> None:

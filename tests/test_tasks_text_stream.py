@@ -42,7 +42,7 @@ def test_it_keeps_the_protocol() -> None:
 def test_it_expects_what_the_whole_run_does(settings: dict[str, Any]) -> None:
     small = {"hidden_size": 16, "embedding_size": 8, "unit": "character"}
     task = Generate.learn(Examples([verses()]), small | settings)
-    stream = task.stream(None, rows=None, rewind=0, quantize=None)
+    stream = task.stream(rows=None, rewind=0, quantize=None)
     found = [stream.step(WORD[0]), *stream.steps(WORD[1:])]
     for each, wanted in zip(found, whole(task, WORD), strict=True):
         assert_equal(each.log_probabilities, wanted, "output")
@@ -129,14 +129,14 @@ def test_the_end_of_a_text_begins_the_next() -> None:
     network: Any = task.network
     with torch.no_grad():
         network.output.bias[task.field.eos] = 50.0
-    stream = task.stream(None, rows=None, rewind=0, quantize=None)
+    stream = task.stream(rows=None, rewind=0, quantize=None)
     assert list(stream.answer("ab")) == []
     assert stream.position == 0
 
 
 def test_what_training_does_later_does_not_change_a_stream() -> None:
     task = Generate.learn(Examples([verses()]), {"hidden_size": 16, "embedding_size": 8})
-    stream = task.stream(None, rows=None, rewind=0, quantize=None)
+    stream = task.stream(rows=None, rewind=0, quantize=None)
     wanted = stream.fork().step("w").log_probabilities
     with torch.no_grad():
         for weight in task.network.parameters():

@@ -159,8 +159,8 @@ def test_what_has_no_stream_says_why(tmp_path: Path, files: list[str]) -> None:
         model.stream()
     with pytest.raises(StreamError, match="from both ends"):
         model.evaluate(tmp_path / "list.csv", quantize="int8")
-    for wrong in ({"rows": 2}, {"source": "a"}):
-        with pytest.raises(StreamError, match=r"transcriber"):
+    for wrong, message in (({"rows": 2}, "transcriber"), ({"source": "a"}, "has no source")):
+        with pytest.raises(StreamError, match=message):
             transcriber().stream(**wrong)  # type: ignore[arg-type]
     assert model.task.notes()[-1] == "texts as words, 10 of them"
 

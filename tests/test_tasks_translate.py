@@ -244,9 +244,7 @@ def test_an_unknown_word_is_the_one_of_the_source_that_it_looked_at() -> None:
     assert "<unk>" not in answer.text
     best = task.search([text, "from a to b"], n_best=3, min_length=2)
     assert all("<unk>" not in each.text for found in best for each in found)
-    assert "".join(task.stream(text, rows=None, rewind=0, quantize=None).answer(text)) == (
-        answer.text
-    )
+    assert "".join(task.stream(rows=None, rewind=0, quantize=None).answer(text)) == (answer.text)
 
 
 @pytest.mark.parametrize("settings", [{"copy_unknown": False}, {"attention": None}])

@@ -95,7 +95,7 @@ class Model:
 
     def stream(
         self,
-        source: str | None = None,
+        source: Any = None,
         *,
         rows: int | None = None,
         rewind: int = 0,
@@ -107,20 +107,24 @@ class Model:
         decoder takes a token of the target and gives what comes next. The weights are copied.
 
         Args:
-            source: of a translator, the text to translate.
+            source: of a translator the text to translate, of a language model the beginning of a
+                text, of a forecaster a series' name or values before it; ``begin`` takes one too.
             rows: streams that step together, as one batch; None for one by itself.
             rewind: how many steps can be taken back.
             quantize: "int8" keeps the matrices as bytes; ``evaluate`` says what that loses.
 
         Returns:
-            The stream: step, steps, state, fork, rewind, reset.
+            The stream: step, steps, begin, state, fork, rewind, reset.
 
         Raises:
             StreamError: the model reads its input whole, as a bidirectional one does.
             UnknownNameError: there is no such quantization.
         """
         self.task.network.eval()
-        return self.task.stream(source, rows=rows, rewind=rewind, quantize=quantize)
+        found = self.task.stream(rows=rows, rewind=rewind, quantize=quantize)
+        if source is not None:
+            found.begin(source)
+        return found
 
     def generate(self, prompt: Any = "", **how: Any) -> Any:
         """Go on from a text, with a language model; or from a piece of music.

@@ -105,6 +105,20 @@ class PictureFile:
             turned = image.getexif().get(_ORIENTATION) in _TURNED
         return (width, height) if turned else (height, width)
 
+    def pixels(self) -> int:
+        """Count the pixels by the head of the file, and decode nothing.
+
+        Returns:
+            Height times width.
+
+        Raises:
+            DataError: there is no such file, or it is no picture.
+            MissingExtraError: pillow is not installed.
+        """
+        with self._opened() as image:
+            width, height = image.size
+        return width * height
+
     def read(self, *, height: int, width: int, grey: bool = False) -> UInt8[Tensor, "_ _ _"]:
         """Read the picture, upright, at a size.
 

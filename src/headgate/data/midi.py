@@ -23,7 +23,9 @@ _SEPARATE = 2  # the type of a file whose tracks are pieces of their own
 _LONGEST = 1_000_000  # steps
 
 
-def read_midi(path: str | os.PathLike[str], *, step: float = SIXTEENTH) -> Piece:
+def read_midi(
+    path: str | os.PathLike[str], *, step: float = SIXTEENTH, longest: int = _LONGEST
+) -> Piece:
     """Read a MIDI file: all its channels but drums, as one piano.
 
     Each note begins and ends at the nearest step and lasts one at least. A change of tempo
@@ -32,13 +34,14 @@ def read_midi(path: str | os.PathLike[str], *, step: float = SIXTEENTH) -> Piece
     Args:
         path: the file.
         step: quarter notes of a step.
+        longest: steps that it may have.
 
     Returns:
         The piece; its last step is that of the last note or event.
 
     Raises:
-        DataError: it is no MIDI file, is broken, has no note, or a pitch that no piano has; the
-            message has the step.
+        DataError: it is no MIDI file, is broken, too long, has no note, or a pitch that no piano
+            has; the message has the step.
         MissingExtraError: mido is not installed.
     """
     check_step(step)
@@ -53,22 +56,25 @@ def read_midi(path: str | os.PathLike[str], *, step: float = SIXTEENTH) -> Piece
     notes, last = _notes(file)
     if not notes:
         raise DataError("it has no note, drums aside, so there is nothing to read", path=path)
-    return Piece(_laid(notes, last, ticks, path), step)
+    try:
+        return Piece(_laid(notes, last, ticks, longest), step)
+    except DataError as error:
+        raise DataError(str(error), path=path) from None
 
 
 def _laid(
-    notes: list[tuple[int, int, int]], last: int, ticks: float, path: str | os.PathLike[str]
+    notes: list[tuple[int, int, int]], last: int, ticks: float, longest: int
 ) -> Float[Tensor, "T M"]:
     """Lay notes out in steps of some ticks."""
     placed = [(pitch, _nearest(on / ticks), _nearest(off / ticks)) for pitch, on, off in notes]
     placed = [(pitch, first, max(first + 1, end)) for pitch, first, end in placed]
     steps = max(_nearest(last / ticks), *(end for _, _, end in placed))
-    if steps > _LONGEST:
-        raise DataError(f"{steps:,} steps are no piece; {_LONGEST:,} at most", path=path)
+    if steps > longest:
+        raise DataError(f"{steps:,} steps are no piece; {longest:,} at most")
     frames = torch.zeros(steps, KEYS)
     for pitch, first, end in placed:
         if not LOWEST <= pitch <= HIGHEST:
-            raise DataError(wrong_pitch(pitch, step=first), path=path)
+            raise DataError(wrong_pitch(pitch, step=first))
         frames[first:end, pitch - LOWEST] = 1.0
     return frames
 
@@ -103,6 +109,8 @@ def _opened(path: str | os.PathLike[str]) -> MidiFile:
             raise DataError(f"cannot be read: {error.strerror}", path=path) from error
         raise _broken(error, path) from error
     except (EOFError, ValueError, LookupError, TypeError, ArithmeticError) as error:
+        raise _broken(error, path) from error
+    except mido.KeySignatureError as error:  # of no kind of those above
         raise _broken(error, path) from error
     if file.type == _SEPARATE:
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -49,6 +50,14 @@ class Piece:
             The pitches of each step, with a space between two, and a semicolon between two steps.
         """
         return {"prediction": "; ".join(" ".join(map(str, step)) for step in self.pitches())}
+
+    def plain(self) -> dict[str, Any]:
+        """Give the piece as what JSON holds.
+
+        Returns:
+            The quarter notes of a step, and the MIDI pitches of each step, as lists.
+        """
+        return {"step": self.step, "frames": self.pitches()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the piece as a MIDI file, at 120 quarter notes a minute.

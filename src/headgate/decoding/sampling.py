@@ -156,7 +156,7 @@ def _penalized(scores: Tensor, seen: Sequence[Sequence[int]], penalty: float) ->
         places = torch.tensor(sorted(set(tokens)), dtype=torch.int64, device=scores.device)
         found = scores[row, places]
         scores[row, places] = torch.where(found > 0, found / penalty, found * penalty)
-    return scores
+    return scores.clamp(max=torch.finfo(scores.dtype).max)  # a penalty next to 0 overflows
 
 
 def _first_best(scores: Tensor) -> Tensor:

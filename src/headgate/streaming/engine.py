@@ -13,6 +13,7 @@ from headgate.errors import StreamError, UnknownNameError
 from headgate.kernels import chain, native
 from headgate.kernels.links import Cell, Link, Lookup, features_of, tensors_of, width_of
 from headgate.program.portable import to_text
+from headgate.streaming.together import Batches
 from headgate.streaming.twin import Twin
 
 QUANTIZE = ("int8",)
@@ -63,6 +64,8 @@ class Engine:
         initial: the states of all links before the first step, side by side, [N].
         columns: for each state its name, its first column and its units.
         native: whether the native part runs it.
+        state_bytes: of the states of all links of one row.
+        batches: where streams of it step together.
         digest: the SHA-256 of its programs and weights.
     """
 
@@ -89,6 +92,8 @@ class Engine:
         self.columns: list[tuple[str, int, int]] = []
         for name, state in zip(names, states, strict=True):
             self.columns.append((name, sum(c[2] for c in self.columns), len(state)))
+        self.state_bytes = self.initial.numel() * self.initial.element_size()
+        self.batches = Batches()
         self.digest = _digest(links)
         self._chain = chain.Chain(links, quantize=bool(quantize)) if self.native else None
         self._twin = None if self.native else Twin(links)

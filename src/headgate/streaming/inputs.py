@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -40,6 +41,36 @@ class Inputs:
         if x.shape != self.shape:
             raise self._misfit(x, "a step takes ")
         return x if x.is_contiguous() else x.contiguous()
+
+    def together(self, several: Sequence[Any]) -> Tensor:
+        """Take the inputs of one step of several streams.
+
+        Args:
+            several: what a user gave for each of K streams.
+
+        Returns:
+            Ids [K] or features [K, M], contiguous; each id is one of the embedding's.
+
+        Raises:
+            ShapeError: one of them does not fit.
+        """
+        if self.ids and all(type(x) is int and 0 <= x < self.entries for x in several):
+            return torch.tensor(several)
+        if not self.ids and all(map(self._is_plain, several)):
+            with torch.no_grad():
+                return torch.stack(list(several))
+        found = torch.stack([self.step(x) for x in several])
+        if self.ids:
+            wrong = ((found < 0) | (found >= self.entries)).nonzero()
+            if len(wrong):
+                raise self.no_id(found, int(wrong[0]))
+        return found.detach()
+
+    def _is_plain(self, x: Any) -> bool:
+        """Whether an input needs no conversion."""
+        if type(x) is not Tensor or x.is_nested or x.layout is not torch.strided:
+            return False
+        return x.dtype is self.dtype and x.device == self.device and x.shape == self.shape
 
     def alike(self, out: Tensor, blank: Tensor) -> bool:
         """Tell whether memory can take an answer.

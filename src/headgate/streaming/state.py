@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -51,7 +53,7 @@ def to_bytes(state: State) -> bytes:
     Returns:
         The bytes; equal for equal states.
     """
-    tensors = {name: value.cpu().contiguous() for name, value in state.states.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.states.items()}
     said: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -60,9 +62,16 @@ def to_bytes(state: State) -> bytes:
         "rows": state.rows,
         "positions": state.positions,
     }
-    bare = save(tensors, {_KEY: json.dumps(said, sort_keys=True)})
+    bare = _saved(tensors, said)
     said["sha256"] = hashlib.sha256(bare).hexdigest()
-    return save(tensors, {_KEY: json.dumps(said, sort_keys=True)})
+    return _saved(tensors, said)
+
+
+def _saved(tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> bytes:
+    told = {_KEY: json.dumps(said, sort_keys=True)}
+    if any(value.dtype is torch.bfloat16 for value in tensors.values()):  # numpy has no such type
+        return save(dict(tensors), told)
+    return save_arrays({name: value.numpy() for name, value in tensors.items()}, told)
 
 
 def from_bytes(data: bytes) -> State:

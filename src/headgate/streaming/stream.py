@@ -14,6 +14,7 @@ from headgate.streaming import state
 from headgate.streaming.engine import Engine
 from headgate.streaming.inputs import Inputs
 from headgate.streaming.parts import links_of
+from headgate.streaming.together import step_together
 
 
 class Stream:
@@ -69,6 +70,7 @@ class Stream:
         shape = (self._slots, count, width)
         with torch.inference_mode(False):  # else it could be written to in that mode alone
             self._ring = torch.zeros(shape, dtype=engine.dtype, device=engine.device)
+        self._address = self._ring.data_ptr()
         self._runner = engine.runner(rows, self._ring)
         self._run, self._step = self._runner.run, self._runner.step
         self._slot = self._taken = self._since = 0
@@ -88,6 +90,11 @@ class Stream:
         """The steps taken since the beginning; of each row where there are rows."""
         found = [self._taken - begun for begun in self._began]
         return found[0] if self._rows is None else found
+
+    @property
+    def input_size(self) -> int | None:
+        """What a step takes, M; None for an id."""
+        return self._engine.features
 
     @property
     def output_size(self) -> int:
@@ -154,6 +161,29 @@ class Stream:
             raise self._inputs.no_id(x, wrong)
         self._went(len(x))
         return out
+
+    @staticmethod
+    def step_together(streams: Sequence[Stream], inputs: Sequence[Any]) -> Tensor:
+        """Take one step of several streams as one batch; each has the bits that it has alone.
+
+        Each goes on from its own position, and keeps its own steps to take back. Where the native
+        part does not serve, they step one after the other.
+
+        Args:
+            streams: a stream and its forks, without rows, K of them, none of them twice.
+            inputs: what each takes.
+
+        Returns:
+            What the last module gives for each, [K, V].
+
+        Raises:
+            StreamError: there is none, one came twice or has rows, or they are of several networks.
+            ShapeError: an input does not fit its stream. In both cases no step was taken.
+        """
+        streams = list(streams)
+        if not all(isinstance(each, Stream) for each in streams):
+            raise StreamError(f"streams step together, in a list, not {streams!r:.80}")
+        return step_together(streams, list(inputs))
 
     def _went(self, steps: int) -> None:
         self._taken += steps

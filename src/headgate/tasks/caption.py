@@ -85,6 +85,11 @@ class Caption:
         )
         cells.keep(settings, self.network.decoder)
 
+    @property
+    def reads(self) -> str:
+        """What an input is: a picture, or features of its places."""
+        return "image" if isinstance(self.sight, PictureSight) else "places"
+
     @classmethod
     def read(cls, table: Table, input: str, target: str | None) -> Examples:
         """Take pictures, or features of them, and captions; refuse a row that lacks one."""
@@ -243,9 +248,7 @@ class Caption:
         source, places = self.sight.batch(rows)
         return network.encode(source.to(next(network.parameters()).device), places)
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> Any:
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> Any:
         """Refuse: a picture is seen whole."""
         raise StreamError("a captioner sees a picture whole, so it has no stream: predict captions")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 LISTED = 20
 
@@ -30,6 +31,14 @@ class Classification:
         if len(self.probabilities) <= LISTED:
             found |= {f"p({name})": f"{p:.4f}" for name, p in self.probabilities.items()}
         return found
+
+    def plain(self) -> dict[str, Any]:
+        """Give the label, its probability, and that of every class, as what JSON holds."""
+        return {
+            "label": self.label,
+            "probability": self.probability,
+            "probabilities": dict(self.probabilities),
+        }
 
     def __str__(self) -> str:
         return f"{self.label} ({self.probability:.3f})"

@@ -163,23 +163,6 @@ def check_length(length: int, stop: Sequence[str]) -> None:
         raise DataError("a stop string is empty, and would end every text before it begins")
 
 
-def begun(
-    network: LanguageModel, text: RunningText, prompt: Sequence[int]
-) -> tuple[Stream, Tensor]:
-    """Read the beginning of a text.
-
-    Args:
-        network: the language model, in evaluation mode.
-        text: its ids.
-        prompt: the beginning's ids; there may be none.
-
-    Returns:
-        The stream after it, and what came out last, [V] or [N].
-    """
-    stream = Stream(*network.parts)
-    return stream, stream.steps(torch.tensor([text.start, *prompt]))[-1]
-
-
 class Chooser:
     """Choose the next token of each row.
 
@@ -187,15 +170,20 @@ class Chooser:
         network: the language model, for its head.
         text: its ids.
         sampling: how to choose.
-        rows: how many rows there are.
+        numbers: of the rows: row r draws with the seed of the sampling + its number.
     """
 
     def __init__(
-        self, network: LanguageModel, text: RunningText, sampling: Sampling, *, rows: int = 1
+        self,
+        network: LanguageModel,
+        text: RunningText,
+        sampling: Sampling,
+        *,
+        numbers: Sequence[int] = (0,),
     ) -> None:
         self.network, self.sampling = network, sampling
         self.never = torch.tensor(text.never)
-        self.chance = [sampling.generator(row) for row in range(rows)]
+        self.chance = [sampling.generator(number) for number in numbers]
 
     def choose(self, out: Tensor, seen: Sequence[Sequence[int]], rows: Sequence[int]) -> list[int]:
         """Choose a token for some rows.
@@ -203,7 +191,7 @@ class Chooser:
         Args:
             out: what the network's parts gave, [K, V] or [K, N].
             seen: the tokens of each of these rows.
-            rows: their numbers among all.
+            rows: which of the rows they are.
 
         Returns:
             One token a row.
@@ -240,7 +228,8 @@ def continue_text(
     """
     row = Row(text, prompt, stop=stop, length=length)
     chooser = Chooser(network, text, sampling)
-    stream, out = begun(network, text, prompt)
+    stream = Stream(*network.parts)
+    out = stream.steps(torch.tensor([text.start, *prompt]))[-1]
     while row.open:
         [token] = chooser.choose(out[None], [row.seen], [0])
         said = row.take(token)
@@ -252,36 +241,35 @@ def continue_text(
 
 @torch.inference_mode()
 def complete_texts(
-    network: LanguageModel,
+    chooser: Chooser,
     text: RunningText,
     prompts: Sequence[Sequence[int]],
     *,
     length: int,
-    sampling: Sampling,
     stop: Sequence[str] = (),
 ) -> list[str]:
     """Go on from several beginnings, side by side; each as it would alone.
 
     Args:
-        network: the language model, in evaluation mode.
+        chooser: chooses the tokens of as many rows; its network is in evaluation mode.
         text: its ids.
         prompts: the ids of the beginnings.
         length: tokens of each at most.
-        sampling: how each is chosen; row r draws with its ``seed`` + r.
         stop: strings that end a text, and are not given out.
 
     Returns:
         What comes after each.
     """
     rows = [Row(text, ids, stop=stop, length=length) for ids in prompts]
-    chooser = Chooser(network, text, sampling, rows=len(rows))
-    started = [begun(network, text, ids) for ids in prompts]
     said = [""] * len(rows)
     alive = [r for r, row in enumerate(rows) if row.open]
     if not alive:
         return said
-    stream = Stream.join([started[r][0] for r in alive])
-    out = torch.stack([started[r][1] for r in alive])
+    blank = Stream(*chooser.network.parts)
+    streams = [blank.fork() for _ in alive]
+    read = [torch.tensor([text.start, *prompts[r]]) for r in alive]
+    out = torch.stack([each.steps(ids)[-1] for each, ids in zip(streams, read, strict=True)])
+    stream = Stream.join(streams)
     while alive:
         tokens = chooser.choose(out, [rows[r].seen for r in alive], alive)
         for r, token in zip(alive, tokens, strict=True):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from headgate.data.fields import TextField
 from headgate.errors import DataError, StreamError
 from headgate.models.memory import Memory
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import KeptStream
+from headgate.tasks.likeliest import likeliest_tokens
 from headgate.tasks.pair_search import with_copies, words_of
+from headgate.tasks.stream_tokens import listed
 from headgate.tasks.token_stream import Token, token_id
 
 if TYPE_CHECKING:
@@ -30,15 +33,28 @@ class NextToken:
     Args:
         log_probabilities: of every token of the vocabulary, [V].
         attention: how it looked at each token of the source, [S]; None without attention.
+        text: ids to tokens.
     """
 
     log_probabilities: Tensor
     attention: Tensor | None
+    text: TextField
 
     @property
     def id(self) -> int:
         """The likeliest token."""
         return int(self.log_probabilities.argmax())
+
+    def plain(self) -> dict[str, Any]:
+        """Give the likeliest tokens as what JSON holds.
+
+        Returns:
+            The likeliest: its id, the token, and its log-probability in nats; five such; and the
+            attention, a number for each token of the source, None without attention.
+        """
+        found = likeliest_tokens(self.log_probabilities, lambda index: self.text.tokens([index])[0])
+        looked = None if self.attention is None else self.attention.tolist()
+        return {**found[0], "likeliest": found, "attention": looked}
 
     def __repr__(self) -> str:
         return f"NextToken(id={self.id}, log_probability={self.log_probabilities.max():.4f})"
@@ -70,7 +86,7 @@ class DecoderStream(KeptStream):
         self._memory: Memory | None = None
 
     @torch.inference_mode()
-    def begin(self, source: str) -> None:
+    def begin(self, source: Any) -> None:
         """Read a source; what was before is forgotten.
 
         Args:
@@ -103,11 +119,6 @@ class DecoderStream(KeptStream):
             )
         return self._memory
 
-    @property
-    def position(self) -> int | list[int]:
-        """The tokens given since the source was read, the beginning mark among them."""
-        return self.stream.position
-
     def step(self, token: Token | None = None) -> NextToken:
         """Give one token of the target.
 
@@ -121,14 +132,38 @@ class DecoderStream(KeptStream):
             DataError: it is no token.
             StreamError: there is no source yet.
         """
-        return self.steps([self.task.target.bos if token is None else token])[0]
+        return super().step(token)
+
+    def given(self, token: Any) -> int:
+        """Look one token of the target up.
+
+        Args:
+            token: a text of one token, or an id; None is the beginning mark, which comes first.
+
+        Returns:
+            Its id.
+
+        Raises:
+            DataError: it is no token.
+            StreamError: there is no source yet.
+        """
+        self._begun()
+        return self.task.target.bos if token is None else token_id(self.task.target, token)
 
     @torch.inference_mode()
-    def steps(self, tokens: Sequence[Token]) -> list[NextToken]:
+    def said(self, out: Tensor) -> NextToken:
+        """Give what is expected after a token."""
+        # memory of its own: a product of torch may have other bits where its rows begin elsewhere
+        features, weights = self.network.look(out.clone()[None, None], self._begun())
+        expected = self.network.logits(features[0, 0]).log_softmax(-1)
+        looked = None if weights is None else weights[0, 0]
+        return NextToken(expected, looked, self.task.target)
+
+    def steps(self, chunk: Any) -> list[NextToken]:
         """Give several tokens of the target.
 
         Args:
-            tokens: texts of one token each, or ids.
+            chunk: a text; or texts of one token each, ids, and None for the beginning mark.
 
         Returns:
             What is expected after each.
@@ -137,15 +172,15 @@ class DecoderStream(KeptStream):
             DataError: one is no token.
             StreamError: there is no source yet.
         """
-        memory = self._begun()
-        ids = [token_id(self.task.target, token) for token in tokens]
-        found = []
-        for d in self.stream.steps(torch.tensor(ids, dtype=torch.int64)):
-            # one after the other, so that a cut changes no bit
-            features, weights = self.network.look(d[None, None], memory)
-            expected = self.network.logits(features[0, 0]).log_softmax(-1)
-            found.append(NextToken(expected, None if weights is None else weights[0, 0]))
-        return found
+        self._begun()
+        ids = torch.tensor([self.given(each) for each in self.tokens(chunk)], dtype=torch.int64)
+        # one after the other, so that a cut changes no bit
+        return [self.said(out) for out in self.stream.steps(ids)]
+
+    def tokens(self, chunk: Any) -> list[Any]:
+        """Part a text of the target into ids."""
+        text = isinstance(chunk, str)
+        return self.task.target.encode(chunk) if text else listed(chunk, "a text, or tokens")
 
     def answer(self, line: str) -> Iterator[str]:
         """Translate a line by the likeliest tokens.

@@ -49,6 +49,7 @@ class Forecast:
 
     name: ClassVar[str] = "forecast"
     summary: ClassVar[str] = "series that go on"
+    reads = "forecast"
     made_of: ClassVar[type] = ForecastSettings
 
     def __init__(self, settings: ForecastSettings, field: SeriesField) -> None:
@@ -246,7 +247,6 @@ class Forecast:
 
     def stream(
         self,
-        source: Any = None,
         *,
         rows: int | None = None,
         rewind: int = 0,
@@ -255,35 +255,20 @@ class Forecast:
         """Keep the model running over one series.
 
         Args:
-            source: the name of a series that was learned from, or values before the first one:
-                by them the scale is set; of a model of one series that where None.
             rows: None: a stream is of one series.
             rewind: how many steps can be taken back.
             quantize: how the matrices are kept.
 
         Returns:
-            The stream, which has read nothing yet.
+            The stream, which has read nothing yet; ``begin`` says which series it is of, if the
+            model has several.
 
         Raises:
             StreamError: the model reads further columns, or rows are wanted.
-            UnknownNameError: no series has this name.
         """
         if rows is not None:
             raise StreamError("a forecaster's stream is of one series: make one for each")
-        known = self.field.series
-        if source is None and len(known) > 1:
-            raise StreamError(
-                f"which series goes on? Give its name, one of {len(known)}, or values before it"
-            )
-        if source is None or isinstance(source, str):
-            name = known[0] if source is None else source
-            if name not in known:
-                raise UnknownNameError("series", name, known[:20])
-            centre, scale = self.field.levels[known.index(name)]
-            scales = Scales(torch.tensor([centre]), torch.tensor([scale]))
-        else:
-            name, scales = "1", self.scales_of(_bare(source, "1"))
-        return ForecastStream(self, name, scales, rewind=rewind, quantize=quantize)
+        return ForecastStream(self, rewind=rewind, quantize=quantize)
 
     def exported(self) -> Exported:
         """Give the forecaster as files."""

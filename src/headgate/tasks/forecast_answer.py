@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -84,6 +85,21 @@ class Outlook:
         """
         return {"series": self.series, "step": self.steps} | {
             name: tuple(each) for name, each in self._columns().items()
+        }
+
+    def plain(self) -> dict[str, Any]:
+        """Give the answer as what JSON holds.
+
+        Returns:
+            The series, its steps and the names of its values; the mean of each value as a list a
+            step, and likewise the quantiles, by their level as a text.
+        """
+        return {
+            "series": self.series,
+            "steps": list(self.steps),
+            "names": list(self.names),
+            "mean": self.mean.tolist(),
+            "quantiles": {str(level): each.tolist() for level, each in self.quantiles.items()},
         }
 
     def _columns(self) -> dict[str, list[str]]:

@@ -11,8 +11,10 @@ from torch import Tensor
 from headgate.errors import DataError, ShapeError
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import RowStream
+from headgate.tasks.stream_tokens import listed, numbers, shown
 
 Answers = Callable[[Tensor], list[Any]]
+_STEPS = "steps, each a number for each channel"
 
 
 class FrameStream(RowStream):
@@ -22,30 +24,32 @@ class FrameStream(RowStream):
 
     Args:
         stream: the network.
-        encode: from steps, a list or a tensor [T, C], to what the network reads, [T, M].
+        encode: from steps, [T, C] or [T], to what the network reads, [T, M].
         answers: from what comes out, [K, V], to K answers.
     """
 
     def __init__(self, stream: Stream, encode: Callable[[Any], Tensor], answers: Answers) -> None:
         self.stream, self._encode, self._answers = stream, encode, answers
 
-    def step(self, values: Any) -> Any:
-        """Read one step.
+    def given(self, token: Any) -> Tensor:
+        """Turn one step to what the network reads.
 
         Args:
-            values: a number for each channel, or the number of the only one; where there are rows
-                such a step for each.
+            token: a number for each channel, or the number of the only one, None where it is
+                missing; where there are rows such a step for each.
 
         Returns:
-            The answer after it; where there are rows a list of them.
+            Features, [M]; where there are rows [B, M].
 
         Raises:
             DataError: it is no step of these channels.
             ShapeError: there are not as many as rows.
         """
-        if self.rows is None:
-            return self._said(self.stream.step(self._read([values])[0])[None])[0]
-        return self._said(self.stream.step(self._row(values)))
+        return self._read([token])[0] if self.rows is None else self._row(token)
+
+    def said(self, out: Tensor) -> Any:
+        """Give the answer to all that was read."""
+        return self._said(out[None])[0] if self.rows is None else self._said(out)
 
     def steps(self, chunk: Any) -> list[Any]:
         """Read several steps.
@@ -60,11 +64,12 @@ class FrameStream(RowStream):
             DataError: something in it is no step of these channels.
             ShapeError: a step has not as many as there are rows.
         """
-        if not len(chunk):
-            return []
         if self.rows is None:
-            return self._said(self.stream.steps(self._read(chunk)))
-        return [self._said(each) for each in self.stream.steps([*map(self._row, chunk)])]
+            several = isinstance(chunk, Tensor) and chunk.dim()
+            steps: Any = chunk if several else listed(chunk, _STEPS)
+            return self._said(self.stream.steps(self._read(steps))) if len(steps) else []
+        rows = [*map(self._row, listed(chunk, "steps, each of them one for each row"))]
+        return [self._said(each) for each in self.stream.steps(torch.stack(rows))] if rows else []
 
     def answer(self, line: str) -> Iterator[str]:
         """Read a step; an empty line begins anew.
@@ -89,13 +94,22 @@ class FrameStream(RowStream):
         return FrameStream(stream, self._encode, self._answers)
 
     def _read(self, steps: Any) -> Tensor:
-        rows = [each.tolist() if isinstance(each, Tensor) else each for each in steps]
-        return self._encode(rows)
+        taken = numbers(steps, _STEPS)
+        found = self._encode(taken)
+        if len(found) < len(taken):  # so many are read of one input, but a stream goes on
+            found = torch.cat([self._encode(piece) for piece in taken.split(len(found))])
+        if not found.isfinite().all():
+            raise DataError(
+                f"wanted: {_STEPS}, and all that is read is finite; {shown(steps)} came"
+            )
+        return found
 
     def _row(self, values: Any) -> Tensor:
-        if len(values) != self.rows:
-            raise ShapeError(f"there are {self.rows} rows: give a step for each, not {len(values)}")
-        return self._read(values)
+        wanted = f"there are {self.rows} rows: give a step for each"
+        rows = listed(values, wanted)
+        if len(rows) != self.rows:
+            raise ShapeError(f"{wanted}, not {len(rows)}")
+        return self._read(rows)
 
     @torch.inference_mode()
     def _said(self, out: Tensor) -> list[Any]:

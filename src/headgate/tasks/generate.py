@@ -24,7 +24,7 @@ from headgate.layers import Recurrent
 from headgate.models import LanguageModel, TokenEmbedding
 from headgate.models.adaptive import places_by_frequency
 from headgate.tasks import cells
-from headgate.tasks.continuation import check_length, complete_texts, continue_text
+from headgate.tasks.continuation import Chooser, check_length, complete_texts, continue_text
 from headgate.tasks.generate_data import cut_document, learn_field, tokens_for
 from headgate.tasks.generate_export import exported_text
 from headgate.tasks.generate_frames import FRAMES, GenerateFrames, are_frames
@@ -59,6 +59,10 @@ class Continuation:
         """
         return {"prediction": self.text}
 
+    def plain(self) -> dict[str, Any]:
+        """Give the answer as what JSON holds."""
+        return {"text": self.text}
+
     def __str__(self) -> str:
         return self.text
 
@@ -76,6 +80,7 @@ class Generate:
 
     name: ClassVar[str] = "generate"
     summary: ClassVar[str] = "text or music that goes on"
+    reads = "text"
     made_of: ClassVar[type] = GenerateSettings
 
     def __init__(
@@ -269,7 +274,7 @@ class Generate:
             ShapeError: the length is no number of tokens.
         """
         check_length(length, stop)
-        ids, how = self.text.prompt(prompt), _later(sampling or Sampling(), first)
+        ids, how = self.text.prompt(prompt), later(sampling or Sampling(), first)
         network = self.network.eval()
         return continue_text(network, self.text, ids, length=length, sampling=how, stop=stop)
 
@@ -280,14 +285,17 @@ class Generate:
         length: int = _LENGTH,
         sampling: Sampling | None = None,
         stop: Sequence[str] = (),
+        numbers: Sequence[int] | None = None,
     ) -> list[str]:
         """Go on from several texts at once.
 
         Args:
             prompts: the beginnings.
             length: tokens of each at most.
-            sampling: how each is chosen; row r draws with its ``seed`` + r, as ``generate`` does.
+            sampling: how each is chosen.
             stop: strings that end a text, and are not given out.
+            numbers: of the texts: each draws with the seed + its number, as ``generate`` does with
+                ``first``; 0, 1, 2 … where None.
 
         Returns:
             What comes after each.
@@ -298,14 +306,12 @@ class Generate:
             ShapeError: the length is no number of tokens.
         """
         check_length(length, stop)
-        ids, how = self._begun(prompts), sampling or Sampling()
-        found = []
+        ids, how, found = self._begun(prompts), sampling or Sampling(), []
+        every, network = range(len(ids)) if numbers is None else numbers, self.network.eval()
         for first in range(0, len(ids), _AT_ONCE):
-            part, own = ids[first : first + _AT_ONCE], _later(how, first)
-            network = self.network.eval()
-            found += complete_texts(
-                network, self.text, part, length=length, sampling=own, stop=stop
-            )
+            part = slice(first, first + _AT_ONCE)
+            chooser = Chooser(network, self.text, how, numbers=every[part])
+            found += complete_texts(chooser, self.text, ids[part], length=length, stop=stop)
         return found
 
     def _begun(self, prompts: Sequence[str]) -> list[list[int]]:
@@ -323,17 +329,14 @@ class Generate:
         return table.column(input)
 
     def predict(self, inputs: Sequence[str]) -> list[Continuation]:
-        """Go on from texts; the same texts always have the same answers."""
-        return [Continuation(each) for each in self.complete(inputs, sampling=Sampling(seed=0))]
+        """Go on from texts; the same text always has the same answer, whatever stands beside it."""
+        same = [0] * len(inputs)
+        found = self.complete(inputs, sampling=Sampling(seed=0), numbers=same)
+        return [Continuation(each) for each in found]
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> TextStream:
-        """Keep the model running over tokens; a source is read first."""
-        stream = TextStream.of(self.network, self.text, rows=rows, rewind=rewind, quantize=quantize)
-        if source is not None:
-            stream.read(source)
-        return stream
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> TextStream:
+        """Keep the model running over tokens."""
+        return TextStream.of(self.network, self.text, rows=rows, rewind=rewind, quantize=quantize)
 
     def exported(self) -> Exported:
         """Give the language model as files."""
@@ -372,7 +375,7 @@ def _counts(field: TextField, texts: Sequence[str | Document], *, rows: bool) ->
     return torch.bincount(ids, minlength=len(field)).tolist()
 
 
-def _later(sampling: Sampling, row: int) -> Sampling:
+def later(sampling: Sampling, row: int) -> Sampling:
     """Give the sampling of a later text; after the greatest seed comes the least."""
     if sampling.seed is None:
         return sampling

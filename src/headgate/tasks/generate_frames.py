@@ -66,6 +66,7 @@ class GenerateFrames:
 
     name: ClassVar[str] = "generate"
     summary: ClassVar[str] = "music that goes on"
+    reads = "music"
     made_of: ClassVar[type] = GenerateFramesSettings
 
     def __init__(self, settings: GenerateFramesSettings, counts: KeyCounts) -> None:
@@ -228,14 +229,10 @@ class GenerateFrames:
             found.append(Piece(whole.frames[len(begun) :], whole.step))
         return found
 
-    def stream(
-        self, source: Music | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> PieceStream:
-        """Keep the model running over frames; a source is read first."""
-        stream = PieceStream.of(self.network, rows=rows, rewind=rewind, quantize=quantize)
-        if source is not None:
-            stream.read(self._frames(source))
-        return stream
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> PieceStream:
+        """Keep the model running over frames."""
+        beat = self.settings.step
+        return PieceStream.of(self.network, beat=beat, rows=rows, rewind=rewind, quantize=quantize)
 
     def exported(self) -> Exported:
         """Give the model of frames as files."""

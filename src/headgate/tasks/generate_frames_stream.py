@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +12,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headgate.data.piano import HIGHEST, KEYS, LOWEST, check_frames, frames_of
+from headgate.data.midi import read_midi
+from headgate.data.piano import (
+    HIGHEST,
+    KEYS,
+    LOWEST,
+    SIXTEENTH,
+    Piece,
+    check_frames,
+    frames_of,
+)
 from headgate.errors import DataError, ShapeError, StreamError
 from headgate.models.frame_model import FrameModel
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import RowStream
+from headgate.tasks.stream_tokens import listed, shown
 
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _LIKELIEST = 5
+_FRAMES = "frames, one after the other"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,6 +68,20 @@ class ExpectedFrame:
             "probability": " ".join(f"{value:.3f}" for _, value in found),
         }
 
+    def plain(self) -> dict[str, Any]:
+        """Give the likeliest keys as what JSON holds.
+
+        Returns:
+            The MIDI pitch, the note and the probability of five, the likeliest first.
+        """
+        found = self.likeliest()
+        return {
+            "likeliest": [
+                {"pitch": pitch, "note": note(pitch), "probability": value}
+                for pitch, value in found
+            ]
+        }
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{note(pitch)} {value:.3f}" for pitch, value in self.likeliest())
         return f"ExpectedFrame({shown})"
@@ -69,19 +95,27 @@ class PieceStream(RowStream):
 
     Args:
         stream: the network.
+        beat: quarter notes of a frame.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
+    def __init__(self, stream: Stream, beat: float = SIXTEENTH) -> None:
+        self.stream, self.beat = stream, beat
 
     @classmethod
     def of(
-        cls, network: FrameModel, *, rows: int | None, rewind: int, quantize: str | None
+        cls,
+        network: FrameModel,
+        *,
+        beat: float,
+        rows: int | None,
+        rewind: int,
+        quantize: str | None,
     ) -> PieceStream:
         """Begin a piece.
 
         Args:
             network: the network.
+            beat: quarter notes of a frame.
             rows: streams that step together; None for one by itself.
             rewind: how many frames can be taken back.
             quantize: "int8" keeps the matrices as bytes.
@@ -90,7 +124,7 @@ class PieceStream(RowStream):
             The stream.
         """
         network = copy.deepcopy(network).eval()
-        begun = cls(Stream(*network.parts, rows=rows, rewind=rewind, quantize=quantize))
+        begun = cls(Stream(*network.parts, rows=rows, rewind=rewind, quantize=quantize), beat)
         begun.reset()
         return begun
 
@@ -100,23 +134,25 @@ class PieceStream(RowStream):
         taken = self.stream.position
         return taken - 1 if isinstance(taken, int) else [each - 1 for each in taken]
 
-    def step(self, frame: Any) -> Any:
-        """Read one frame.
+    def given(self, token: Any) -> Tensor:
+        """Take one frame.
 
         Args:
-            frame: 0 or 1 for each key, [88], or a list of MIDI pitches; where there are rows one
+            token: 0 or 1 for each key, [88], or a list of MIDI pitches; where there are rows one
                 for each.
 
         Returns:
-            What is expected after it; where there are rows a list of them.
+            0 or 1 for each key, [88]; where there are rows [B, 88].
 
         Raises:
             DataError: a value is neither 0 nor 1, or a pitch is no key.
             ShapeError: it has another shape.
         """
-        if self.rows is None:
-            return _said(self.stream.step(_frame(frame)))
-        return [_said(each) for each in self.stream.step(self._row(frame))]
+        return _frame(token) if self.rows is None else self._row(token)
+
+    def said(self, out: Tensor) -> Any:
+        """Give what is expected after a frame; where there are rows a list."""
+        return _said(out) if self.rows is None else [_said(each) for each in out]
 
     def steps(self, chunk: Any) -> list[Any]:
         """Read several frames.
@@ -127,11 +163,13 @@ class PieceStream(RowStream):
 
         Returns:
             What is expected after each.
+
+        Raises:
+            DataError: something in it is no frame.
+            ShapeError: a frame has another shape, or there are not as many as rows.
         """
-        if self.rows is not None:
-            return [self.step(each) for each in chunk]
-        frames = torch.stack([_frame(each) for each in chunk]) if len(chunk) else _none()
-        return [_said(each) for each in self.stream.steps(frames)]
+        frames = [self._row(each) if self.rows else _frame(each) for each in listed(chunk, _FRAMES)]
+        return [*map(self.said, self.stream.steps(torch.stack(frames)))] if frames else []
 
     def read(self, frames: Float[Tensor, "T M"]) -> None:
         """Read frames, and say nothing.
@@ -142,12 +180,35 @@ class PieceStream(RowStream):
         Raises:
             StreamError: there are rows.
         """
+        self._check_alone()
+        self.stream.steps(frames)
+
+    def begin(self, source: Any) -> None:
+        """Begin a new piece with frames that are read first.
+
+        Args:
+            source: a piece; 0 or 1 for each key, [T, 88]; a list of MIDI pitches for each frame; or
+                a ``Path`` of a MIDI file.
+
+        Raises:
+            DataError: it is none of these.
+            ShapeError: frames have another shape.
+            StreamError: there are rows. In each case the stream is as it was.
+        """
+        self._check_alone()
+        if isinstance(source, os.PathLike):
+            source = read_midi(source, step=self.beat).frames
+        steps = source.frames if isinstance(source, Piece) else listed(source, _FRAMES)
+        frames = torch.stack([*map(_frame, steps)]) if len(steps) else _none()
+        self.reset()
+        self.read(frames)
+
+    def _check_alone(self) -> None:
         if self.rows is not None:
             raise StreamError(
                 f"a piece is read by one stream, and this one has {self.rows} rows: give each row "
                 "its frames, in steps"
             )
-        self.stream.steps(frames)
 
     def answer(self, line: str) -> Iterator[str]:
         """Read a frame; an empty line begins anew.
@@ -182,12 +243,14 @@ class PieceStream(RowStream):
         self.stream = self.join(parts).stream
 
     def _over(self, stream: Stream) -> PieceStream:
-        return PieceStream(stream)
+        return PieceStream(stream, self.beat)
 
     def _row(self, frames: Any) -> Tensor:
-        if len(frames) != self.rows:
-            raise ShapeError(f"there are {self.rows} rows: give a frame for each")
-        return torch.stack([_frame(each) for each in frames])
+        wanted = f"there are {self.rows} rows: give a frame for each"
+        row = listed(frames, wanted)
+        if len(row) != self.rows:
+            raise ShapeError(wanted)
+        return torch.stack([_frame(each) for each in row])
 
 
 def note(pitch: int) -> str:
@@ -234,11 +297,12 @@ def _frame(frame: Any) -> Tensor:
         frame = frame.float()
         check_frames(frame[None])
         return frame
-    for pitch in frame:
+    pitches = listed(frame, f"0 or 1 for each key, [{KEYS}], or a list of MIDI pitches")
+    for pitch in pitches:
         whole = isinstance(pitch, int) and not isinstance(pitch, bool)
         if not whole or not LOWEST <= pitch <= HIGHEST:
-            raise DataError(f"a pitch is from {LOWEST} to {HIGHEST}, not {pitch!r}")
-    return frames_of([list(frame)])[0]
+            raise DataError(f"a pitch is from {LOWEST} to {HIGHEST}, not {shown(pitch)}")
+    return frames_of([pitches])[0]
 
 
 def _pitches(line: str) -> list[int]:

@@ -14,7 +14,7 @@ from headgate.data.batches import Batches, restore
 from headgate.data.columns import Table
 from headgate.data.examples import Examples, key_of, read_column
 from headgate.data.series import Gathered, constants_of
-from headgate.errors import DataError, StreamError
+from headgate.errors import DataError
 from headgate.export.parts import Exported, Input, Part
 from headgate.inspection.trace import Inspection, Outcome
 from headgate.layers import Recurrent
@@ -82,6 +82,11 @@ class ManyToOne(ABC):
             dropout=settings.dropout,
         )
         cells.keep(settings, self.network.recurrent)
+
+    @property
+    def reads(self) -> str:
+        """What an input is: the kind of the reading."""
+        return self.reading.kind
 
     @classmethod
     def read(cls, table: Table, input: str, target: str | None) -> Examples:
@@ -155,12 +160,8 @@ class ManyToOne(ABC):
             came = READINGS[examples.kind].summary
             raise examples.error(f"the model reads {self.reading.summary}, and {came} came", 0)
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> Any:
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> Any:
         """Keep the model running over steps, with an answer after each."""
-        if source is not None:
-            raise StreamError("this stream has no source: its input is what it reads")
         parts = self.network.parts
         stream = Stream(*parts, rows=rows, rewind=rewind, quantize=quantize)
         return self.reading.stream(stream, self.answers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from headgate.decoding import Hypothesis, Rows, sample
 from headgate.decoding.sampling import Sampling
@@ -42,6 +43,14 @@ class Answer:
             The text and its log-probability.
         """
         return {"prediction": self.text, "log_probability": f"{self.log_probability:.4f}"}
+
+    def plain(self) -> dict[str, Any]:
+        """Give the answer as what JSON holds.
+
+        Returns:
+            The text, its log-probability in nats, and whether it is finished.
+        """
+        return asdict(self)
 
     def __str__(self) -> str:
         return self.text

@@ -82,6 +82,7 @@ class Pairs(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    reads = "text"
     made_of: ClassVar[type[PairSettings]]
     pairs_read: ClassVar[int]
     average: ClassVar[float]
@@ -259,17 +260,12 @@ class Pairs(ABC):
         """
         return Answering(network, self.settings, self.fields, self.kept.length)
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> DecoderStream:
-        """Keep the decoder running over one source."""
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> DecoderStream:
+        """Keep the decoder running over one source, with which it is yet to begin."""
         _refuse(quantize)
         if rows is not None:
             raise StreamError("the stream of a decoder is of one source, so it has no rows")
-        stream = DecoderStream(self, rewind=rewind)
-        if source is not None:
-            stream.begin(source)
-        return stream
+        return DecoderStream(self, rewind=rewind)
 
     def exported(self) -> Exported:
         """Give the encoder and the decoder as files, with what searches for an answer."""

@@ -17,6 +17,8 @@ from typing import (
     runtime_checkable,
 )
 
+from torch import Tensor
+
 from headgate.data.columns import Table
 from headgate.data.examples import Examples
 from headgate.data.splits import split
@@ -24,6 +26,7 @@ from headgate.errors import HeadgateError, UnknownNameError
 from headgate.evaluation.scores import Score
 from headgate.export.parts import Exported
 from headgate.inspection.trace import Inspection
+from headgate.streaming import Stream
 from headgate.training import Learner, Plan
 
 Settings = TypeVar("Settings")
@@ -53,10 +56,28 @@ class Prediction(Protocol):
         """Give the answer as columns of a table; a sequence is a tuple."""
         ...
 
+    def plain(self) -> dict[str, Any]:
+        """Give the answer as what JSON holds: texts, numbers as they are, lists, dicts."""
+        ...
+
 
 @runtime_checkable
 class TaskStream(Protocol):
-    """A model kept running; what a step takes and gives depends on the task."""
+    """A model kept running; what a step takes and gives depends on the task.
+
+    ``step`` is ``said(stream.step(given(token)))``, so that ``Stream.step_together`` can take the
+    steps of several at once.
+    """
+
+    @property
+    def stream(self) -> Stream:
+        """The network inside."""
+        ...
+
+    @property
+    def position(self) -> int | list[int]:
+        """The steps taken since the beginning; of each row where there are rows."""
+        ...
 
     @property
     def state(self) -> bytes:
@@ -66,12 +87,24 @@ class TaskStream(Protocol):
     @state.setter
     def state(self, data: bytes, /) -> None: ...
 
+    def begin(self, source: Any, /) -> None:
+        """Begin anew with a source, which is read before the first step."""
+        ...
+
+    def given(self, token: Any, /) -> Any:
+        """Give what the network reads at the next step; refuse what is no token."""
+        ...
+
+    def said(self, out: Tensor, /) -> Any:
+        """Give the answer after a step, from what came out of the network."""
+        ...
+
     def step(self, token: Any, /) -> Any:
         """Take one step."""
         ...
 
     def steps(self, chunk: Any, /) -> list[Any]:
-        """Take several steps."""
+        """Take several steps, or none where one of them is refused."""
         ...
 
     def answer(self, line: str, /) -> Iterator[str]:
@@ -102,6 +135,15 @@ class Task(Protocol):
     name: ClassVar[str]
     summary: ClassVar[str]
     made_of: ClassVar[type]
+
+    @property
+    def reads(self) -> str:
+        """What an input is.
+
+        "text"; "words", a text or its words; "series", steps of numbers; "forecast", a series that
+        goes on; "audio", "image", "video" or "music"; "places", features of a picture's places.
+        """
+        ...
 
     @property
     def settings(self) -> Any:
@@ -183,10 +225,8 @@ class Task(Protocol):
         """Answer inputs."""
         ...
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> TaskStream:
-        """Keep the model running."""
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> TaskStream:
+        """Keep the model running; where there is a source, it is yet to begin."""
         ...
 
     def inspect(self, text: str) -> Inspection:

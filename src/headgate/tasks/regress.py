@@ -39,6 +39,10 @@ class Regression:
         """Give the number as a column."""
         return {"prediction": f"{self.value:.6g}"}
 
+    def plain(self) -> dict[str, Any]:
+        """Give the number as what JSON holds."""
+        return {"value": self.value}
+
     def __str__(self) -> str:
         return f"{self.value:.6g}"
 

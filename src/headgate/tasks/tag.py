@@ -63,6 +63,7 @@ class Tag:
 
     name: ClassVar[str] = "tag"
     summary: ClassVar[str] = "a tag for each token"
+    reads = "words"
     made_of: ClassVar[type] = TagSettings
 
     def __init__(
@@ -311,12 +312,8 @@ class Tag:
         found = tag_ids(self.network, self.reader, sentences, longest=self.settings.longest)
         return [[self.labels.classes[number] for number in row] for row in found]
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> TagStream:
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> TagStream:
         """Keep the model running over words, with a tag after each."""
-        if source is not None:
-            raise StreamError("a tagger's stream has no source: its text is what it reads")
         why = {
             "reads a sentence from both ends": self.settings.bidirectional,
             "chooses all tags of a sentence together": self.settings.crf,
@@ -338,7 +335,7 @@ class Tag:
 
     def _streamed(self, inputs: Sequence[Sequence[str]], quantize: str) -> list[list[str]]:
         """Give the tags as a quantized stream has them."""
-        stream = self.stream(None, rows=None, rewind=0, quantize=quantize)
+        stream = self.stream(rows=None, rewind=0, quantize=quantize)
         found = []
         for words in inputs:
             stream.reset()

@@ -12,6 +12,7 @@ from headgate.errors import DataError
 from headgate.models.tagger import Tagger
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import RowStream
+from headgate.tasks.stream_tokens import listed, shown
 from headgate.tasks.tag_encoding import Reader
 from headgate.tasks.tagging import split_words
 
@@ -34,22 +35,26 @@ class TagStream(RowStream):
     ) -> None:
         self.stream, self.network, self.reader, self.tags = stream, network, reader, tags
 
-    def step(self, token: str | Sequence[str]) -> Any:
-        """Read one word.
+    def given(self, token: Any) -> Tensor:
+        """Look one word up.
 
         Args:
             token: a word; where there are rows one for each.
 
         Returns:
-            Its tag; where there are rows a list of them.
+            Its features, [M]; where there are rows [B, M].
 
         Raises:
             DataError: it is no word, or there are not as many as rows.
         """
-        found = self._said(self.stream.step(self._features([self._row(token)])[0]))
+        return self._features([self._row(token)])[0]
+
+    def said(self, out: Tensor) -> Any:
+        """Give the tag of the word; where there are rows a list of them."""
+        found = self._said(out)
         return found[0] if self.rows is None else found
 
-    def steps(self, chunk: str | Sequence[Any]) -> list[Any]:
+    def steps(self, chunk: Any) -> list[Any]:
         """Read several words.
 
         Args:
@@ -61,11 +66,15 @@ class TagStream(RowStream):
         Raises:
             DataError: something in it is no word.
         """
-        words = split_words(chunk) if isinstance(chunk, str) else list(chunk)
+        words = self.tokens(chunk)
         if not words:
             return []
         out = self.stream.steps(self._features([self._row(word) for word in words]))
         return self._said(out) if self.rows is None else [self._said(each) for each in out]
+
+    def tokens(self, chunk: Any) -> list[Any]:
+        """Part a text into words."""
+        return split_words(chunk) if isinstance(chunk, str) else listed(chunk, "a text, or words")
 
     def answer(self, line: str) -> Iterator[str]:
         """Tag a line of text, which goes on with the last; an empty one begins anew.
@@ -85,10 +94,10 @@ class TagStream(RowStream):
 
     def _row(self, words: Any) -> list[str]:
         """Give the words of one step, one for each row."""
-        row: list[Any] = [words] if self.rows is None else [*words]
+        wanted = "a word" if self.rows is None else f"a word for each of {self.rows} rows"
+        row = [words] if self.rows is None else listed(words, wanted)
         if len(row) != (self.rows or 1) or not all(_is_word(w) for w in row):
-            wanted = "a word" if self.rows is None else f"a word for each of {self.rows} rows"
-            raise DataError(f"a step takes {wanted}, not {words!r:.80}")
+            raise DataError(f"a step takes {wanted}, not {shown(words)}")
         return row
 
     @torch.inference_mode()

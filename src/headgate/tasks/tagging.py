@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from headgate.evaluation.tagging import chunks
 from headgate.tasks.tag_settings import NO_SCHEME
@@ -75,6 +75,19 @@ class Tagging:
         if self.entities:
             found["entities"] = "; ".join(f"{each.type}: {each.text}" for each in self.entities)
         return found
+
+    def plain(self) -> dict[str, Any]:
+        """Give the answer as what JSON holds.
+
+        Returns:
+            The words, their tags, and the entities, each with its type, the places of its words
+            and its text.
+        """
+        return {
+            "tokens": list(self.tokens),
+            "tags": list(self.tags),
+            "entities": [each._asdict() for each in self.entities],
+        }
 
     def __str__(self) -> str:
         return " ".join(f"{word}/{tag}" for word, tag in zip(self.tokens, self.tags, strict=True))

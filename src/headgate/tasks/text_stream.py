@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,11 +16,12 @@ from headgate.errors import DataError, StreamError
 from headgate.models import LanguageModel
 from headgate.streaming import Stream
 from headgate.tasks.continuation import Chooser, Row
+from headgate.tasks.likeliest import LIKELIEST, likeliest_tokens
 from headgate.tasks.running_text import RunningText
+from headgate.tasks.stream_tokens import shown
 from headgate.tasks.token_stream import TokenStream
 
 _LONGEST = 200  # tokens of a line that is answered with
-_LIKELIEST = 5
 _AT_ONCE = 4096  # tokens of a text
 _ANSWERS = Sampling(temperature=0.7, seed=0)
 
@@ -41,7 +43,7 @@ class ExpectedToken:
         """The likeliest token."""
         return int(self.log_probabilities.argmax())
 
-    def likeliest(self, count: int = _LIKELIEST) -> list[tuple[str, float]]:
+    def likeliest(self, count: int = LIKELIEST) -> list[tuple[str, float]]:
         """Give the likeliest tokens.
 
         Args:
@@ -50,8 +52,8 @@ class ExpectedToken:
         Returns:
             Each token as a reader knows it, and its log-probability in nats, the likeliest first.
         """
-        values, ids = self.log_probabilities.topk(min(count, len(self.log_probabilities)))
-        return list(zip(map(self.text.name, ids.tolist()), values.tolist(), strict=True))
+        found = likeliest_tokens(self.log_probabilities, self.text.name, count)
+        return [(each["token"], each["log_probability"]) for each in found]
 
     def row(self) -> dict[str, str]:
         """Give the likeliest token as columns of a table.
@@ -61,6 +63,15 @@ class ExpectedToken:
         """
         name, value = self.likeliest(1)[0]
         return {"prediction": name, "log_probability": f"{value:.4f}"}
+
+    def plain(self) -> dict[str, Any]:
+        """Give the likeliest tokens as what JSON holds.
+
+        Returns:
+            The likeliest: its id, the token, and its log-probability in nats; and five such.
+        """
+        found = likeliest_tokens(self.log_probabilities, self.text.name)
+        return {**found[0], "likeliest": found}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name!r} {math.exp(value):.3f}" for name, value in self.likeliest())
@@ -112,7 +123,8 @@ class TextStream(TokenStream[ExpectedToken]):
         return begun
 
     def _expected(self, out: Tensor) -> list[ExpectedToken]:
-        found = self.network.log_probabilities(out)
+        # memory of its own: a product of torch may have other bits where its rows begin elsewhere
+        found = self.network.log_probabilities(out.clone())
         return [ExpectedToken(each, self.running) for each in found]
 
     @property
@@ -152,14 +164,36 @@ class TextStream(TokenStream[ExpectedToken]):
             DataError: it has no token, or characters that are unknown.
             StreamError: there are rows.
         """
+        return self._read(self._prompt(text))
+
+    def begin(self, source: Any) -> None:
+        """Begin a new text with one that is read first.
+
+        Args:
+            source: the text, of a token at least.
+
+        Raises:
+            DataError: it is no text, has no token, or characters that are unknown.
+            StreamError: there are rows. In both cases the stream is as it was.
+        """
+        ids = self._prompt(source)
+        self.reset()
+        self._read(ids)
+
+    def _prompt(self, text: Any) -> list[int]:
         if self.rows is not None:
             raise StreamError(
                 f"a text is read by one stream, and this one has {self.rows} rows: give each row "
                 "its tokens, in steps"
             )
+        if not isinstance(text, str):
+            raise DataError(f"a text was wanted, and {shown(text)} came")
         ids = self.running.prompt(text)
         if not ids:
             raise DataError(f"{text!r:.80} has no token, so there is nothing to read")
+        return ids
+
+    def _read(self, ids: list[int]) -> Tensor:
         pieces = [ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)]
         return [self.stream.steps(torch.tensor(piece))[-1] for piece in pieces][-1]
 

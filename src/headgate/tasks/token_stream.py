@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from operator import index
-from typing import Any, Generic, SupportsIndex, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from headgate.data.fields import TextField
-from headgate.errors import DataError
+from headgate.errors import DataError, ShapeError
 from headgate.streaming import Stream
 from headgate.tasks.kept_stream import RowStream
+from headgate.tasks.stream_tokens import listed, shown
 
 Answer = TypeVar("Answer")
 Token = str | int
 _AT_ONCE = 4096  # tokens of a line
+_SHOWN = 10  # tokens that a message names
 
 
-def token_id(text: TextField, token: Token) -> int:
+def token_id(text: TextField, token: Any) -> int:
     """Look a token up.
 
     Args:
@@ -35,13 +37,19 @@ def token_id(text: TextField, token: Token) -> int:
     if isinstance(token, str):
         ids = text.encode(token)
         if len(ids) != 1:
-            shown = ", ".join(map(repr, text.tokens(ids))) or "none"
-            raise DataError(f"a step takes one token, but {token!r} is {len(ids)}: {shown}")
+            pieces = [repr(piece) for piece in text.tokens(ids[:_SHOWN])] or ["none"]
+            few = ", ".join(pieces) + ", …" * (len(ids) > _SHOWN)
+            raise DataError(f"a step takes one token, but {shown(token)} is {len(ids)}: {few}")
         return ids[0]
-    whole = isinstance(token, SupportsIndex) and not isinstance(token, bool)
-    if not whole or not 0 <= index(token) < len(text):
-        raise DataError(f"a token is a text, or an id from 0 to {len(text) - 1}, not {token!r}")
-    return index(token)
+    try:
+        found = -1 if isinstance(token, bool) else index(token)
+    except TypeError:
+        found = -1
+    if not 0 <= found < len(text):
+        raise DataError(
+            f"a token is a text, or an id from 0 to {len(text) - 1}, not {shown(token)}"
+        )
+    return found
 
 
 class TokenStream(RowStream, Generic[Answer]):
@@ -62,25 +70,26 @@ class TokenStream(RowStream, Generic[Answer]):
     ) -> None:
         self.stream, self.text, self._answers = stream, text, answers
 
-    def step(self, token: Token | Sequence[Token]) -> Any:
-        """Read one token.
+    def given(self, token: Any) -> int | list[int]:
+        """Look one token up.
 
         Args:
             token: a text of one token, or an id; where there are rows one for each.
 
         Returns:
-            The answer after it; where there are rows a list of them.
+            Its id; where there are rows a list of them.
 
         Raises:
             DataError: it is no token.
             ShapeError: there are not as many as rows.
         """
-        if self.rows is None:
-            ids = token_id(self.text, token)  # type: ignore[arg-type]
-            return self._said(self.stream.step(ids)[None])[0]
-        return self._said(self.stream.step(self._row(token)))
+        return self._row(token) if self.rows is not None else token_id(self.text, token)  # type: ignore[arg-type]
 
-    def steps(self, chunk: str | Sequence[Any]) -> list[Any]:
+    def said(self, out: Tensor) -> Any:
+        """Give the answer to all that was read."""
+        return self._said(out[None])[0] if self.rows is None else self._said(out)
+
+    def steps(self, chunk: Any) -> list[Any]:
         """Read several tokens.
 
         Args:
@@ -94,9 +103,10 @@ class TokenStream(RowStream, Generic[Answer]):
             ShapeError: a step has not as many tokens as there are rows.
         """
         if self.rows is not None:
-            return [self._said(each) for each in self.stream.steps([*map(self._row, chunk)])]
-        ids = self._ids(chunk)
-        return self._said(self.stream.steps(torch.tensor(ids, dtype=torch.int64)))
+            rows = [*map(self._row, listed(chunk, "steps, each of them a token for each row"))]
+            return [self._said(each) for each in self.stream.steps(rows)] if rows else []
+        ids = self.tokens(chunk)
+        return self._said(self.stream.steps(torch.tensor(ids))) if ids else []
 
     def answer(self, line: str) -> Iterator[str]:
         """Go on with a line of text, a space between it and the last; an empty one begins anew.
@@ -110,7 +120,7 @@ class TokenStream(RowStream, Generic[Answer]):
         if not line.strip():
             self.reset()
             return
-        ids = self._ids(f" {line}" if self.position else line)
+        ids = self.tokens(f" {line}" if self.position else line)
         if not ids:
             raise DataError(f"{line!r:.80} has no token, so there is nothing to answer")
         pieces = [ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)]
@@ -120,15 +130,18 @@ class TokenStream(RowStream, Generic[Answer]):
         said: Any = self._said(self.stream.steps(last)[-1:])[0]
         yield "\t".join([*said.row().values()][:2])
 
-    def _ids(self, chunk: str | Sequence[Token]) -> list[int]:
+    def tokens(self, chunk: Any) -> list[int]:
+        """Part a text, or tokens, into ids."""
         if isinstance(chunk, str):
             return self.text.encode(chunk)
-        return [token_id(self.text, token) for token in chunk]
+        return [token_id(self.text, token) for token in listed(chunk, "a text, or tokens")]
 
     def _row(self, tokens: Any) -> list[int]:
-        if isinstance(tokens, (str, int)):
-            raise DataError(f"there are {self.rows} rows: give a token for each, not {tokens!r}")
-        return [token_id(self.text, token) for token in tokens]
+        wanted = f"there are {self.rows} rows: give a token for each"
+        found = [token_id(self.text, token) for token in listed(tokens, wanted)]
+        if len(found) != self.rows:
+            raise ShapeError(f"{wanted}, not {len(found)}")
+        return found
 
     @torch.inference_mode()
     def _said(self, out: Tensor) -> list[Answer]:

@@ -54,6 +54,7 @@ class Transcribe:
 
     name: ClassVar[str] = "transcribe"
     summary: ClassVar[str] = "speech to text"
+    reads = "audio"
     made_of: ClassVar[type] = joined(TranscribeSettings, AudioReading)
 
     def __init__(
@@ -270,12 +271,8 @@ class Transcribe:
     def _written(self, found: Labelling) -> str:
         return " ".join(self.text.decode(found.labels).split())
 
-    def stream(
-        self, source: str | None, *, rows: int | None, rewind: int, quantize: str | None
-    ) -> TranscribeStream:
+    def stream(self, *, rows: int | None, rewind: int, quantize: str | None) -> TranscribeStream:
         """Keep the model running over steps of sound, with what is said after each."""
-        if source is not None:
-            raise StreamError("a transcriber's stream has no source: a sound is what it reads")
         if rows is not None:
             raise StreamError("the stream of a transcriber is of one sound, so it has no rows")
         stream = self._stream(rewind, quantize)

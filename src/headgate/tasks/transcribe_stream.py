@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from headgate.data.fields import TextField
-from headgate.errors import StreamError
+from headgate.errors import DataError, StreamError
 from headgate.streaming import Stream
 from headgate.tasks.audio_reading import AudioReading
 from headgate.tasks.kept_stream import KeptStream
+from headgate.tasks.stream_tokens import listed, numbers, shown
 
 _LAST = struct.Struct("<q")
 
@@ -38,11 +39,6 @@ class TranscribeStream(KeptStream):
         self._last, self._before = text.pad, deque[int](maxlen=rewind)
 
     @property
-    def position(self) -> int | list[int]:
-        """The steps read since the beginning."""
-        return self.stream.position
-
-    @property
     def state(self) -> bytes:
         """The state, which this model alone takes back."""
         return _LAST.pack(self._last) + self.stream.state
@@ -55,18 +51,25 @@ class TranscribeStream(KeptStream):
         [self._last] = _LAST.unpack(data[: _LAST.size])
         self._before.clear()
 
-    def step(self, token: Tensor) -> str:
-        """Read one step.
+    def given(self, token: Any) -> Tensor:
+        """Take one step.
 
         Args:
             token: the step, [M].
 
         Returns:
-            What is said by now that was not yet said before; "" where nothing is.
-        """
-        return self._said(self.stream.step(token)[None])[0]
+            The same as a tensor.
 
-    def steps(self, chunk: Tensor | Sequence[Tensor]) -> list[str]:
+        Raises:
+            DataError: it is no step.
+        """
+        return self._read(token, axes=1)
+
+    def said(self, out: Tensor) -> str:
+        """Give what is said by now that was not yet said before; "" where nothing is."""
+        return self._said(out[None])[0]
+
+    def steps(self, chunk: Any) -> list[str]:
         """Read several steps.
 
         Args:
@@ -74,9 +77,21 @@ class TranscribeStream(KeptStream):
 
         Returns:
             What each says.
+
+        Raises:
+            DataError: one of them is no step.
         """
-        steps = chunk if isinstance(chunk, Tensor) else torch.stack([*chunk])
-        return self._said(self.stream.steps(steps)) if len(steps) else []
+        whole = isinstance(chunk, Tensor) and chunk.dim()
+        steps: Any = chunk if whole else listed(chunk, "a list of steps")
+        return self._said(self.stream.steps(self._read(steps, axes=2))) if len(steps) else []
+
+    def _read(self, came: Any, axes: int) -> Tensor:
+        width = self.stream.input_size
+        wanted = f"steps of {width} finite numbers, as task.reading.encode gives them"
+        found = numbers(came, wanted)
+        if found.dim() != axes or found.shape[-1] != width or not found.isfinite().all():
+            raise DataError(f"wanted: {wanted}; {shown(came)} came")
+        return found
 
     def _said(self, out: Tensor) -> list[str]:
         found = []

@@ -25,7 +25,7 @@ class Model(ManyToOne):
         names = self.facts["classes"]
         return [
             {
-                "class": names[self._decided(row)],
+                "label": names[self._decided(row)],
                 "probabilities": dict(zip(names, row.tolist(), strict=True)),
             }
             for row in parts / parts.sum(1, keepdims=True)
