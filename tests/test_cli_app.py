@@ -21,7 +21,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from headgate.cli import main
 main()
 """
-COMMANDS = ["train", "evaluate", "predict", "translate", "cells", "demo", "bench"]
+COMMANDS = [
+    *("train", "evaluate", "predict", "translate", "serve", "cells", "demo", "study", "bench"),
+]
 
 
 def start(*words: object) -> subprocess.Popen[str]:

@@ -35,6 +35,21 @@ def test_the_demo_trains_shows_and_says_where_everything_is(
     assert html.count("<svg") == len(demo_module.UNSEEN)
 
 
+def test_the_demo_may_end_in_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(
+        "headgate.cli.inspect_web.open_page", lambda *given: opened.append((given[0], given[2]))
+    )
+    assert command("demo", "--count", 80, "--web", "3 May 1999") == 0
+    assert opened == [("dates", ["3 May 1999"])]
+
+
+def test_without_the_server_it_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headgate.cli.serve.find_spec", lambda _: None)
+    assert command("demo", "--count", 80, "--web", "3 May 1999") == 2
+    assert not Path("headgate-demo").exists()
+
+
 def test_the_dates_that_are_tried_are_not_among_those_learned_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -44,11 +44,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trainer": MODELS | SIDE | VIEWS | {"tasks"},
     "model": MODELS | SIDE | VIEWS | {"tasks", "trainer"},
     "configuration": WORDS | {"data", "tasks", "trainer", "model"},
-    "server": WORDS | {"model", "data"},
+    "server": WORDS | {"model", "data", "tasks", "streaming", "decoding", "training", "inspection"},
     "bench": {"errors", "equations", "program", "kernels", "layers", "streaming", "export"},
+    "study": WORDS | {"equations", "layers", "models", "decoding", "evaluation", "inspection"},
     "cli": WORDS
     | {"model", "configuration", "data", "server", "inspection", "export", "equations", "program"}
-    | {"bench"},
+    | {"bench", "study"},
     "__main__": {"cli"},
     "__init__": MODELS | SIDE | VIEWS | {"tasks", "model"},
 }

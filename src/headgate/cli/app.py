@@ -26,7 +26,9 @@ from headgate.cli.export import export, verify
 from headgate.cli.generate import generate
 from headgate.cli.inspect import inspect
 from headgate.cli.predict import predict
+from headgate.cli.serve import serve
 from headgate.cli.stream import stream
+from headgate.cli.study import study
 from headgate.cli.train import train
 from headgate.cli.translate import translate
 from headgate.errors import HeadgateError
@@ -43,7 +45,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(data, config, train, evaluate, predict, generate, translate, chat, stream, inspect, doctor),
-    *(export, verify, cells, demo, bench),
+    *(export, verify, serve, cells, demo, study, bench),
 )
 for _command in _COMMANDS:
     app.command()(_command)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headgate.cli.screen import heading, in_colour, say, table
+from headgate.cli.serve import need_server
 from headgate.errors import OutputError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -54,8 +55,15 @@ def demo(
     ] = MINUTES,
     count: Annotated[int, typer.Option(metavar="N", min=20, help="Dates to learn from.")] = COUNT,
     seed: Annotated[int, typer.Option(metavar="N", help="The seed of all chance.")] = 42,
+    web: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Then open a page in the browser, with this date in it."),
+    ] = None,
 ) -> None:
     """Train a translator of dates, and see what it looks at."""
+    # Long: each option of the command is an argument.
+    if web is not None:
+        need_server()
     place = _make(Path(out) if out is not None else _free("headgate-demo"))
     data = place / "dates.csv"
     languages = _write_dates(data, count=count, seed=seed)
@@ -78,6 +86,11 @@ def demo(
     _show_translations(model)
     _show_attention(model, place / "attention.html")
     _say_what_next(place)
+    if web is not None:
+        from headgate.cli.inspect_web import open_page
+
+        typer.echo()
+        open_page("dates", model, [web])
 
 
 def _make(place: Path) -> Path:
@@ -160,5 +173,6 @@ def _say_what_next(place: Path) -> None:
     typer.echo(f"{place}/attention.html  what it looked at; open it in a browser")
     heading("What to try next")
     typer.echo(f"headgate translate {place}/model --attention '7 Jan 2001'")
+    typer.echo(f"headgate inspect {place}/model --web --text '7 Jan 2001'")
     typer.echo("headgate cells lstm --set peephole=true")
     typer.echo("headgate train YOUR.csv --input COLUMN --target COLUMN")

@@ -86,6 +86,9 @@ def inspect(  # noqa: PLR0913 - each is an option of the command
     html: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a page that works offline, too.")
     ] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Open a page in the browser to look into it by hand.")
+    ] = False,
     report: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write every array there, too.")
     ] = None,
@@ -99,6 +102,9 @@ def inspect(  # noqa: PLR0913 - each is an option of the command
 
     loaded = load(model)
     asked = _Asked(tuple(text or ()), text_file, data, row, encoding)
+    if web:
+        _open(model, loaded, asked, others=bool(view or query or clamp or change or html or report))
+        return
     seen = [_part(loaded.inspect(each), part) for each in asked.inputs(loaded)]
     beside = None if held_out is None else text_of(held_out, encoding)
     other = None if beside is None else _part(loaded.inspect(beside), part)
@@ -124,6 +130,15 @@ def inspect(  # noqa: PLR0913 - each is an option of the command
         say(f"\nwritten: {path}")
 
 
+def _open(path: str, loaded: Model, asked: _Asked, *, others: bool) -> None:
+    """Open the page, with the input where there is one."""
+    if others:
+        raise DataError("--web shows every view, and writes no file: leave the others out")
+    from headgate.cli.inspect_web import open_page
+
+    open_page(Path(path).resolve().name, loaded, asked.inputs(loaded) if asked.any else [])
+
+
 @dataclass(frozen=True)
 class _Asked:
     """The options that say what the input is."""
@@ -133,6 +148,10 @@ class _Asked:
     data: str | None
     row: int | None
     encoding: str | None
+
+    @property
+    def any(self) -> bool:
+        return bool(self.texts) or self.file is not None or self.data is not None
 
     def inputs(self, loaded: Model) -> list[Any]:
         if sum((bool(self.texts), self.file is not None, self.data is not None)) != 1:

@@ -1,0 +1,1 @@
+"""Models over HTTP: predictions, sessions that are kept, completions."""
