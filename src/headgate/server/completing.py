@@ -59,11 +59,8 @@ def complete(
         how: how long, and how each token is chosen.
         say: hears each piece of text as soon as it is sure.
 
-    Yields:
-        What is wanted of the network.
-
     Returns:
-        How it ended.
+        Work for the worker of steps, which comes to how it ended.
     """
     task: Any = served.model.task
     stream = served.blank()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from headgate.server.limits import Limits
 from headgate.server.metrics import Metrics
 from headgate.server.problems import ProblemError
 from headgate.server.sessions import Session, Sessions, position_of
-from headgate.server.worker import RETRY, Failed, Job, Kept, Worker
+from headgate.server.worker import RETRY, Failed, Job, Kept, Work, Worker
 from headgate.streaming import Stream
 from headgate.tasks.generate import Generate
 from headgate.tasks.kept_stream import KeptStream
@@ -93,17 +93,14 @@ class Served:
         self.answering.close()
         self.stepping.close()
 
-    def predict(self, inputs: Sequence[Any]) -> Generator[Any, Any, Any]:
+    def predict(self, inputs: Sequence[Any]) -> Work:
         """Answer inputs.
 
         Args:
             inputs: as JSON gives them.
 
-        Yields:
-            The inputs as the model takes them; the answers are sent.
-
         Returns:
-            The answers as plain data.
+            Work for the worker of answers, which comes to the answers as plain data.
         """
         limits = self.limits
         with taken(self.model, inputs, characters=limits.characters, steps=limits.steps) as ready:
@@ -195,7 +192,7 @@ class Served:
 
     def step(
         self, session: Session, input: Any, *, at: int | None, last: bool
-    ) -> Generator[Any, Any, Any]:
+    ) -> Work:
         """Take steps of a session: all of them, or none.
 
         Args:
@@ -204,11 +201,9 @@ class Served:
             at: the position that it has to be at; any where None.
             last: whether the answer after the last step alone is wanted.
 
-        Yields:
-            What is wanted of the network.
-
         Returns:
-            The session, touched, with its position and the answers as plain data.
+            Work for the worker of steps, which comes to the session, touched, with its position
+            and the answers as plain data.
 
         Raises:
             ProblemError: the session is at another position.

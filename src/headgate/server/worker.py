@@ -253,20 +253,21 @@ class Worker:
                 return
 
 
-def once(call: Callable[[], Any]) -> Generator[Any, Any, Any]:
+def once(call: Callable[[], Any]) -> Work:
     """Make work of what is done at once.
 
     Args:
         call: does it.
 
-    Yields:
-        Nothing.
-
     Returns:
-        What it returns.
+        Work that wants nothing of the network, and comes to what the call returns.
     """
-    return call()
-    yield
+
+    def work() -> Work:
+        return call()
+        yield
+
+    return work()
 
 
 def _went_on(job: Job, came: Any) -> bool:
