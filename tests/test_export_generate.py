@@ -179,6 +179,7 @@ def test_what_cannot_be_read_is_refused_in_a_line(
 ) -> None:
     exporting.export(generator().task, tmp_path / "out", stream=False, source=None)
     run = script("run", tmp_path / "out")
+    capsys.readouterr()  # of a training that may just have been
     for words, said in (
         (
             ["--length", "2", "warm", "w§"],

@@ -123,7 +123,9 @@ def test_autocast_is_near_to_single_precision(case: Case) -> None:
     layer = _layer(case, dtype=torch.float32)
     x = draw(STEPS, ROWS, FEATURES, dtype=torch.float32)
     found, expected = _half(layer, x), _by_reference(lambda: _half(layer, x))
-    assert [t.dtype for t in found] == [t.dtype for t in expected]
+    # where oneDNN has an LSTM in bfloat16, its outputs are too: those of the reference are not
+    assert found[0].dtype in (torch.bfloat16, expected[0].dtype)
+    assert [t.dtype for t in found[1:]] == [t.dtype for t in expected[1:]]
     _assert_half(found, expected)
     _assert_half([layer(x)[0]], found[:1])
 

@@ -240,8 +240,10 @@ def test_every_unary_operation_has_torch_s_values(
     # each kink 64 times: torch may answer otherwise for what does not fill a vector
     kinks = torch.tensor(KINKS, dtype=dtype).repeat_interleave(64)
     small, usual = torch.logspace(-30, 2, 300, dtype=dtype), torch.linspace(-30, 30, 4000).to(dtype)
-    for x in (*kinks.split(64), torch.cat([usual, small, -small])):
-        assert_equal(_apply(target, name, x), _torch(name)(x), "output")
+    usual = torch.cat([usual, small, -small])
+    assert_equal(_apply(target, name, usual), _torch(name)(usual), "output")
+    for x in kinks.split(64):  # by doubles: torch's own gelu of infinity is NaN with AVX-512
+        assert_equal(_apply(target, name, x), _torch(name)(x.double()).to(dtype), "output")
 
 
 @pytest.mark.parametrize("name", ["sqrt", "relu", "leaky_relu", "hardtanh", "softsign"])

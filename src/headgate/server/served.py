@@ -190,9 +190,7 @@ class Served:
         session.stream = stream
         return stream
 
-    def step(
-        self, session: Session, input: Any, *, at: int | None, last: bool
-    ) -> Work:
+    def step(self, session: Session, input: Any, *, at: int | None, last: bool) -> Work:
         """Take steps of a session: all of them, or none.
 
         Args:
