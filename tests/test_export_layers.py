@@ -57,8 +57,7 @@ def opened(model: Any) -> Any:
 
 
 @every_cell
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (2, True)])
 def test_every_cell_at_any_size(case: Case, num_layers: int, bidirectional: bool) -> None:
     layer = case.layer(dtype=torch.float32, num_layers=num_layers, bidirectional=bidirectional)
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -292,7 +293,8 @@ def check_same(made: Any, again: Any, fixed: Sequence[str]) -> None:
 
 
 def _value(name: str, meta: Tensor, axes: Mapping[int, str]) -> Value:
-    sizes = tuple(axes.get(axis, int(size)) for axis, size in enumerate(meta.shape))
+    # an axis that varies is never asked for its length: torch would hold it to be fixed from then on
+    sizes = tuple(axes[a] if a in axes else int(size) for a, size in enumerate(meta.shape))
     return Value(name, meta.dtype, sizes)
 
 
@@ -307,10 +309,11 @@ def _named(users: Sequence[fx.Node], given: Sequence[Value]) -> dict[str, str]:
 
 
 def _output(name: str, meta: Tensor, names: Mapping[str, str]) -> Value:
-    sizes = (
-        size if isinstance(size, int) else names.get(str(size), str(size)) for size in meta.shape
-    )
-    return Value(name, meta.dtype, tuple(sizes))
+    def said(size: Any) -> str:  # B, or 2*B
+        return re.sub(r"\w+", lambda found: names.get(found[0], found[0]), str(size))
+
+    sizes = tuple(size if isinstance(size, int) else said(size) for size in meta.shape)
+    return Value(name, meta.dtype, sizes)
 
 
 def _identity(source: str, name: str) -> Any:
