@@ -293,7 +293,7 @@ def check_same(made: Any, again: Any, fixed: Sequence[str]) -> None:
 
 
 def _value(name: str, meta: Tensor, axes: Mapping[int, str]) -> Value:
-    # an axis that varies is never asked for its length: torch would hold it to be fixed from then on
+    # an axis that varies is not asked for its length: torch would hold it to be fixed from then on
     sizes = tuple(axes[a] if a in axes else int(size) for a, size in enumerate(meta.shape))
     return Value(name, meta.dtype, sizes)
 
