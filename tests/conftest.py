@@ -35,6 +35,7 @@ def _checked_rooms() -> list[str]:
 install(_checked_rooms())  # before anything imports headgate
 
 torch.set_num_threads(1)  # pytest-xdist runs a worker on each core
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # to start others takes ten seconds
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
