@@ -179,6 +179,46 @@ def test_two_texts_stand_beside_each_other(page: Any) -> None:
     assert minus == rounded((second[0] - first[0, :3]).T)
 
 
+def test_the_second_of_two_models_is_followed_and_held(page: Any) -> None:
+    opened(page, model="classify", text=TEXT, other="tag", beside="Ada met Noor")
+    page.get_by_label("Follow").select_option("tag")
+    page.wait_for_selector("#units h3:text('Step 1: “Ada”')")
+    found = golden("tag").inspect("Ada met Noor")
+    assert page.locator("#strip [role=option]").all_text_contents() == list(found.tokens)
+    page.wait_for_function("document.querySelector('#gradients .choices option')")
+    places = page.locator("#gradients .choices option").all_text_contents()
+    assert len(places) == len(found.outcome.places)
+    name = found.names[0]
+    page.get_by_label("Hold").select_option(name)
+    page.get_by_label("Value in digits").fill("0.5")
+    page.wait_for_selector(f"#changed strong:text('{name}=0.5')")
+    page.wait_for_selector("#maps .difference .main-svg")
+    titles = page.locator("#maps h3").all_text_contents()
+    assert titles[0].endswith(", as it was")
+    url = page.url
+    page.get_by_label("Follow").select_option("classify")
+    page.wait_for_selector("#units h3:text('Step 1: “a”')")
+    assert page.locator("#changed strong").count() == 0
+    page.goto(url)  # the address has which is followed, and what is held
+    page.wait_for_selector(f"#changed strong:text('{name}=0.5')")
+    assert page.locator("#strip [role=option]").all_text_contents() == list(found.tokens)
+
+
+def test_a_file_is_looked_at(page: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    page.goto(page.address)
+    page.get_by_label("Model").first.select_option("caption")
+    page.get_by_role("button", name="Look").click()
+    page.wait_for_selector("#problem:text('choose a file first')")
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    page.get_by_label("Input", exact=True).last.set_input_files(tmp_path / "red.png")
+    page.get_by_role("button", name="Look").click()
+    drawn(page)
+    [said] = golden("caption").predict([tmp_path / "red.png"])
+    assert page.text_content("#answer .said") == said.text
+
+
 def test_one_walks_with_the_keyboard_alone(page: Any) -> None:
     opened(page, model="tag", text="Ada met Noor")
     reached = set[str]()

@@ -12,8 +12,8 @@ export function read() {
 
 /** Write the address of what is asked and chosen. */
 export function write(asked, clamp) {
-  const { part, layer, name, step, from, to } = state;
-  const whole = { ...asked, part, layer, name, step, from, to, clamp };
+  const { place, part, layer, name, step, from, to } = state;
+  const whole = { ...asked, place: place || null, part, layer, name, step, from, to, clamp };
   const found = new URLSearchParams();
   for (const [key, value] of Object.entries(whole)) {
     if (value !== undefined && value !== null && value !== "") found.set(key, value);

@@ -2,7 +2,7 @@
 import { ask, tell } from "./api.js";
 import { at, label, number, visible } from "./dom.js";
 import { HOW, dark, layout, plotly } from "./plots.js";
-import { hear, state } from "./store.js";
+import { followed, hear, state } from "./store.js";
 
 const NAMED = 60; // tokens up to which they stand at an axis
 let found = null;
@@ -20,12 +20,12 @@ const figure = () => at("attention").querySelector(".figure");
 const say = (text) => (at("attention").querySelector("output").textContent = text);
 
 async function renew() {
-  const [first] = state.looks;
+  const first = followed();
   found = null;
   at("attention").hidden = !first.attention;
   if (!first.attention) return;
   const came = await ask("v1/inspect/attention", { id: first.id });
-  if (state.looks[0] !== first) return;
+  if (followed() !== first) return;
   found = came;
   await draw();
 }

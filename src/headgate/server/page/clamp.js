@@ -1,7 +1,7 @@
 // A gate or state that is held by hand, and what the model answers then.
 import { latest, tell } from "./api.js";
 import { bar, at, calm, choice, el, number, visible } from "./dom.js";
-import { change, chosenOf, hear, partOf, state } from "./store.js";
+import { change, chosenOf, followed, hear, partOf, state } from "./store.js";
 
 const ask = latest();
 const fields = {};
@@ -28,7 +28,7 @@ export function begin(address, told) {
 }
 
 function fill(told) {
-  const part = partOf(state.looks[0]);
+  const part = partOf(followed());
   const { value } = chosenOf(part);
   const names = part.values.map((each) => each.name);
   const held = choice("Hold", names, value.name, () => scale(part));
@@ -62,7 +62,7 @@ function scale(part) {
 
 function set(found, told) {
   fields.name.value = found.name;
-  scale(partOf(state.looks[0]));
+  scale(partOf(followed()));
   fields.layer.value = found.layer ?? "";
   for (const name of ["units", "steps"]) fields[name].value = found[name] ?? "all";
   fields.slider.value = fields.number.value = found.value;
@@ -79,14 +79,14 @@ function range(text) {
 
 async function hold(told) {
   at("problem").textContent = "";
-  const [look] = state.looks;
+  const look = followed();
   const { name, layer, units, steps, number: digits } = fields;
   if (digits.value === "") return;
   const value = Number(digits.value);
   const clamp = { name: name.value, value, layer: layer.value || null, units: range(units.value), steps: range(steps.value) };
   const part = partOf(look).name;
   const found = await ask("v1/inspect/what-if", { id: look.id, part, clamps: [clamp] });
-  if (!found || state.looks[0] !== look) return;
+  if (!found || followed() !== look) return;
   draw(found);
   change({ held: found });
   told(JSON.stringify({ name: clamp.name, value, layer: clamp.layer, units: units.value, steps: steps.value }));
@@ -94,7 +94,7 @@ async function hold(told) {
 
 function release(told) {
   at("changed").replaceChildren();
-  scale(partOf(state.looks[0]));
+  scale(partOf(followed()));
   change({ held: null });
   told(null);
 }

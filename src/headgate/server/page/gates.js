@@ -3,7 +3,7 @@ import { tell } from "./api.js";
 import { at, calm, choice, el } from "./dom.js";
 import { Heat, within } from "./heat.js";
 import { dark } from "./plots.js";
-import { change, chosenOf, hear, partOf, state } from "./store.js";
+import { change, chosenOf, followed, hear, partOf, state } from "./store.js";
 import { go } from "./strip.js";
 
 let heats = [];
@@ -29,9 +29,9 @@ export function begin() {
 }
 
 function choices() {
-  const part = partOf(state.looks[0]);
+  const part = partOf(followed());
   const { layer, value } = chosenOf(part);
-  const parts = state.looks[0].parts.map((each) => each.name);
+  const parts = followed().parts.map((each) => each.name);
   const chosen = document.activeElement?.closest("label")?.firstChild?.textContent;
   at("choices").replaceChildren(
     ...(parts.length > 1 ? [choice("Part", parts, part.name, (name) => change({ part: name, step: 1, held: null }))] : []),
@@ -46,7 +46,7 @@ const direction = (name) => [name, name.endsWith(" reverse") ? `${name.replace("
 
 /** What is drawn: the first inspection, what it is compared with, and the difference. */
 function specs() {
-  const [first, second] = state.looks;
+  const [first, second] = state.held ? [followed()] : state.looks;
   const other = state.held ?? second;
   const mine = spec(first, other ? (state.held ? "as it was" : first.title) : "");
   if (!other) return [mine];

@@ -2,7 +2,7 @@
 import { latest, tell } from "./api.js";
 import { at, choice, el, label, number, visible } from "./dom.js";
 import { HOW, dark, layout, lines, plotly } from "./plots.js";
-import { hear, partOf, state } from "./store.js";
+import { followed, hear, partOf, state } from "./store.js";
 
 const AT_ONCE = 200; // steps up to which it is worked out without being asked for
 const LISTED = 400; // answers up to which they are chosen from a list
@@ -19,7 +19,7 @@ export function begin() {
       found = null;
       choices();
       clear();
-      if (partOf(state.looks[0]).tokens.length <= AT_ONCE) renew().catch(tell);
+      if (partOf(followed()).tokens.length <= AT_ONCE) renew().catch(tell);
     } else if (names.has("step")) mark();
   });
   dark.addEventListener("change", () => found && draw().catch(tell));
@@ -31,7 +31,7 @@ function clear() {
 }
 
 function choices() {
-  const part = partOf(state.looks[0]);
+  const part = partOf(followed());
   const count = part.places.length;
   const chosen = (text) => {
     place = text === "" ? null : Math.min(Math.max(0, Math.trunc(Number(text)) || 0), count - 1);
@@ -47,7 +47,7 @@ function choices() {
 
 async function renew() {
   at("gradients-said").textContent = "Going back …";
-  const got = await ask("v1/inspect/gradients", { id: state.looks[0].id, part: partOf(state.looks[0]).name, place });
+  const got = await ask("v1/inspect/gradients", { id: followed().id, part: partOf(followed()).name, place });
   if (!got) return;
   found = got;
   await draw();
@@ -55,7 +55,7 @@ async function renew() {
 
 async function draw() {
   const Plotly = await plotly();
-  const { tokens } = partOf(state.looks[0]);
+  const { tokens } = partOf(followed());
   const x = tokens.map((_, step) => step + 1);
   const [more, less] = lines();
   const how = found.method === "integrated_gradients" ? "integrated gradients" : "gradient × input";

@@ -9,7 +9,7 @@ import * as gates from "./gates.js";
 import * as gradients from "./gradients.js";
 import { plotly } from "./plots.js";
 import { prediction } from "./prediction.js";
-import { change, hear, partOf, state } from "./store.js";
+import { change, fitted, followed, hear, state } from "./store.js";
 import * as strip from "./strip.js";
 import * as units from "./units.js";
 
@@ -26,20 +26,16 @@ function looked(looks, question, from) {
   looks.forEach((each, place) => {
     each.title = several ? (same ? ["first", "second"][place] : each.model) : each.model;
   });
-  const kept = { ...state, ...from };
-  const part = looks[0].parts.find((each) => each.name === kept.part) ?? looks[0].parts[0];
-  const fit = (list, one) => (list.includes(one) ? one : list[0]);
+  const place = several && from?.place === "1" ? 1 : 0;
   at("seen").hidden = false;
   at("answer").replaceChildren(...looks.map((each) => prediction(each, several)));
   change({
     looks,
+    place,
     held: null,
-    part: part.name,
-    layer: fit(part.layers, kept.layer),
-    name: fit(part.values.map((each) => each.name), kept.name),
     from: whole(from?.from),
     to: whole(from?.to),
-    step: Math.min(Math.max(1, Number(from?.step) || 1), part.tokens.length),
+    ...fitted(looks[place], { ...state, step: 1, ...from }),
   });
 }
 
@@ -52,12 +48,8 @@ clamp.begin(address, (text) => {
   write(asked, held);
 });
 hear((names) => {
-  if (names.has("part")) {
-    const part = partOf(state.looks[0]);
-    held = null;
-    if (!part.layers.includes(state.layer)) change({ layer: part.layers[0] });
-    if (!part.values.some((each) => each.name === state.name)) change({ name: part.values[0].name });
-  }
+  if (names.has("part") || names.has("place")) held = null;
+  if (names.has("part")) change(fitted(followed(), state));
   write(asked, held);
 });
 plotly().catch(tell);

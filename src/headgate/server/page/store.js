@@ -4,7 +4,8 @@ const listeners = [];
 
 export const state = {
   looks: [], // one inspection, or two beside each other
-  held: null, // what a clamp made of the first one
+  place: 0, // of the one that is followed: walked through, held, and asked for its gradients
+  held: null, // what a clamp made of it
   part: "network",
   layer: "1",
   name: "",
@@ -20,7 +21,23 @@ export const hear = (call) => listeners.push(call);
 export function change(found) {
   const names = new Set(Object.keys(found).filter((name) => state[name] !== found[name]));
   Object.assign(state, found);
+  if (names.has("place")) names.add("looks"); // another one is looked at
   if (names.size) for (const call of listeners) call(names);
+}
+
+/** The inspection that is followed. */
+export const followed = () => state.looks[state.place];
+
+/** What of `kept` an inspection has, too, and its first where it has not. */
+export function fitted(look, kept) {
+  const part = look.parts.find((each) => each.name === kept.part) ?? look.parts[0];
+  const fit = (list, one) => (list.includes(one) ? one : list[0]);
+  return {
+    part: part.name,
+    layer: fit(part.layers, kept.layer),
+    name: fit(part.values.map((each) => each.name), kept.name),
+    step: Math.min(Math.max(1, Number(kept.step) || 1), part.tokens.length),
+  };
 }
 
 /** The part of an inspection that is shown: its own one of that name, or its first. */

@@ -1,6 +1,6 @@
 // The tokens in a strip: arrows walk, and of many those round the present step are there.
-import { at, el, visible } from "./dom.js";
-import { change, hear, partOf, state } from "./store.js";
+import { at, choice, el, visible } from "./dom.js";
+import { change, fitted, followed, hear, partOf, state } from "./store.js";
 
 const ROUND = 150; // tokens on each side
 let from = 0;
@@ -28,7 +28,7 @@ export function go(step) {
   change({ step: Math.min(Math.max(1, step), tokens().length) });
 }
 
-const tokens = () => (state.looks.length ? partOf(state.looks[0]).tokens : []);
+const tokens = () => (state.looks.length ? partOf(followed()).tokens : []);
 const KEYS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, PageUp: -10, PageDown: 10 };
 
 function keyed(event) {
@@ -44,7 +44,18 @@ function fill() {
   shown = null;
   const count = tokens().length;
   at("walk").max = String(count);
+  at("follow").replaceChildren(...(state.looks.length > 1 ? [follow()] : []));
   mark();
+}
+
+/** Which of two is walked through. */
+function follow() {
+  const names = state.looks.map((each, place) => [String(place), each.title]);
+  return choice("Follow", names, String(state.place), (text) => {
+    const place = Number(text);
+    change({ place, held: null, ...fitted(state.looks[place], state) });
+    at("follow").querySelector("select").focus(); // the list was made anew
+  });
 }
 
 function mark() {

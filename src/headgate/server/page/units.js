@@ -1,7 +1,7 @@
 // The units that are most open and most shut at a step, and what the model says there.
 import { latest, tell } from "./api.js";
 import { at, bar, calm, el, number, visible } from "./dom.js";
-import { chosenOf, hear, partOf, state } from "./store.js";
+import { chosenOf, followed, hear, partOf, state } from "./store.js";
 
 const ask = latest();
 
@@ -14,9 +14,9 @@ export function begin() {
 }
 
 async function renew() {
-  const part = partOf(state.looks[0]);
+  const part = partOf(followed());
   const { layer, value } = chosenOf(part);
-  const id = state.held?.id ?? state.looks[0].id;
+  const id = state.held?.id ?? followed().id;
   const asked = { id, part: part.name, layer, name: value.name, step: state.step };
   const found = await ask("v1/inspect/step", asked);
   if (!found) return;
