@@ -59,13 +59,25 @@ def test_every_command_has_a_page_that_explains_each_option(
     assert "Args:" not in page
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["demo", "--help"]])
-def test_help_imports_nothing_slow(words: list[str]) -> None:
-    slow = "{'torch', 'rich', 'safetensors', 'tokenizers', 'numpy'}"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize(
+    ("words", "slow"),
+    [
+        (["--help"], {"torch", "rich", "safetensors", "tokenizers", "numpy"}),
+        (["train", "--help"], {"torch", "rich", "safetensors", "tokenizers", "numpy"}),
+        (["demo", "--help"], {"torch", "rich", "safetensors", "tokenizers", "numpy"}),
+        (["predict", str(GOLDEN / "classify"), "-"], {"torch._dynamo", "sympy", "scipy"}),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_nothing_slow_is_imported_unasked(words: list[str], slow: set[str]) -> None:
     report = f"import atexit, sys; atexit.register(lambda: print({slow} & set(sys.modules)))\n"
     done = subprocess.run(
         [sys.executable, "-c", report + CALL, *words],
         env=os.environ | {"PYTHONPATH": SOURCE},
+        input="a warm film\n",
         capture_output=True,
         text=True,
         check=True,

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from headgate.errors import CellError
 from headgate.export.graph import check_numbers
-from headgate.export.network import network_to_onnx
 
 EXAMPLE = {"B": 11, "T": 13, "S": 17}
 """Lengths of the axes that vary while a network is followed; of others 19 and
@@ -132,6 +131,8 @@ class Part:
         Raises:
             CellError: the network does what ONNX cannot say, or its weights are not of float32.
         """
+        from headgate.export.network import network_to_onnx  # torch.export loads for a second
+
         check_numbers(self.network.parameters())
         free = iter(range(19, 1000, 2))
         sizes = {axis: EXAMPLE.get(axis) or next(free) for axis in self.axes}
