@@ -12,11 +12,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import multiprocessing
 import os
 import random
 import re
 import signal
-import subprocess
+import sqlite3
 import sys
 import threading
 import time
@@ -27,62 +28,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
 from tests.golden import HERE
 from tests.served import Client
 
 from benchmarks.serve_clients import Clerk
+from headgate.cli import main as command
 from headgate.model import load
 
-# Runs the command line; from SIGUSR1 on, or from its beginning where the count is 0, the process
-# kills itself at one of its commits. Checkpoints come often, so that kills meet them.
-_LAUNCHER = """
-import os, random, signal, sqlite3, sys, threading, time
-from headgate.cli import main
-
-where, left = sys.argv[1], int(sys.argv[2]) or 1
-armed = sys.argv[2] == "0"
-connect = sqlite3.connect
-
-def arm(*_):
-    global armed
-    armed = True
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def die_soon():
-    time.sleep(random.uniform(0, 0.002))
-    die()
-
-class Connection(sqlite3.Connection):
-    def execute(self, text, *given):
-        global left
-        left -= armed and text == "COMMIT"
-        met = text == "COMMIT" and left == 0
-        if met and where == "before":
-            die()
-        if met and where == "within":
-            threading.Thread(target=die_soon).start()
-        found = super().execute(text, *given)
-        if met and where == "after":
-            die()
-        return found
-
-    def executemany(self, text, rows):
-        if armed and left == 1 and where == "amid" and text.startswith("INSERT"):
-            super().executemany(text, rows[: len(rows) // 2])
-            die()
-        return super().executemany(text, rows)
-
-def connected(*given, **how):
-    file = connect(*given, factory=Connection, **how)
-    file.execute("PRAGMA wal_autocheckpoint=16")
-    return file
-
-signal.signal(signal.SIGUSR1, arm)
-sqlite3.connect = connected
-main(sys.argv[3:])
-"""
+# Each server is a fork of one process, which has imported once what all of them need.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["headgate.model", "headgate.server.run"])
 PLACES = ("amid", "before", "within", "after")
 LONGEST = 2.0  # seconds from the first request to a kill
 COMMITS = 150  # of a process, among which one is chosen
@@ -114,6 +70,66 @@ class Kill:
         return cls(LONGEST, place, count)
 
 
+class Deadly(sqlite3.Connection):
+    """The sessions of a server that kills itself at one of its commits.
+
+    Attributes:
+        kill: when.
+        left: how many commits are left to it.
+        armed: whether they are counted yet.
+    """
+
+    kill: Kill
+    left: int
+    armed: bool
+
+    def execute(self, text: str, *given: Any) -> sqlite3.Cursor:
+        """Run a statement, and die where it is the one."""
+        Deadly.left -= Deadly.armed and text == "COMMIT"
+        place = Deadly.kill.place if text == "COMMIT" and Deadly.left == 0 else "nowhere"
+        if place == "before":
+            _die()
+        if place == "within":
+            threading.Timer(random.uniform(0, 0.002), _die).start()
+        found = super().execute(text, *given)
+        if place == "after":
+            _die()
+        return found
+
+    def executemany(self, text: str, rows: Any) -> sqlite3.Cursor:
+        """Write rows, or half of them."""
+        meant = Deadly.armed and Deadly.left == 1 and Deadly.kill.place == "amid"
+        if meant and text.startswith("INSERT"):
+            super().executemany(text, rows[: len(rows) // 2])
+            _die()
+        return super().executemany(text, rows)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _serve(kill: Kill, words: list[str], said: Any, log: Path) -> None:
+    """Run the command line in a process of its own; from SIGUSR1 on its commits are counted.
+
+    From its beginning where the count is 0. Checkpoints come often, so that kills meet them.
+    """
+    connect = sqlite3.connect
+
+    def connected(*given: Any, **how: Any) -> sqlite3.Connection:
+        file = connect(*given, factory=Deadly, **how)
+        file.execute("PRAGMA wal_autocheckpoint=16")
+        return file
+
+    os.dup2(said.fileno(), 1)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    torch.set_num_threads(1)
+    Deadly.kill, Deadly.left, Deadly.armed = kill, kill.count or 1, kill.count == 0
+    signal.signal(signal.SIGUSR1, lambda *_: setattr(Deadly, "armed", True))
+    sqlite3.connect = connected
+    command(words)
+
+
 class Server:
     """``headgate serve`` as a process.
 
@@ -127,33 +143,30 @@ class Server:
     """
 
     def __init__(self, model: Path, folder: Path, kill: Kill | None = None) -> None:
-        self.kill = kill or Kill(0.0)
-        self._log = (folder.parent / "log").open("w+b")
-        words = ["serve", f"m={model}", "--port", "0", "--sessions", folder]
+        self.kill, self._log = kill or Kill(0.0), folder.parent / "log"
+        words = ["serve", f"m={model}", "--port", "0", "--sessions", str(folder)]
         words += [word for each in SET for word in ("--set", each)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCHER, self.kill.place, str(self.kill.count)]
-            + [*map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stdout is not None
-        found = re.search(r"http://[^\s;,]+", self.process.stdout.readline())
+        hears, said = _FORKS.Pipe(duplex=False)
+        given = (self.kill, words, said, self._log)
+        self.process = _FORKS.Process(target=_serve, args=given)
+        self.process.start()
+        said.close()
+        self._lines = os.fdopen(os.dup(hears.fileno()))  # open as long as it may say something
+        hears.close()
+        found = re.search(r"http://[^\s;,]+", self._lines.readline())
         self.address = found and found[0]
 
     def die(self) -> str:
         """Wait until it is dead; kill it after a while. Say where it died."""
         if self.address is not None:
-            self.process.send_signal(signal.SIGUSR1)
-        try:
-            self.process.wait(self.kill.seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self._over(-signal.SIGKILL)
-            return "at a moment"
+            assert self.process.pid is not None
+            os.kill(self.process.pid, signal.SIGUSR1)
+        self.process.join(self.kill.seconds)
+        moment = self.process.is_alive()
+        self.process.kill()
         self._over(-signal.SIGKILL)
+        if moment:
+            return "at a moment"
         return f"{self.kill.place} a commit" if self.address else "at the opening of the file"
 
     def end(self) -> None:
@@ -162,12 +175,9 @@ class Server:
         self._over(0)
 
     def _over(self, expected: int) -> None:
-        code = self.process.wait(60)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self._log.seek(0)
-        log = self._log.read().decode()
-        self._log.close()
+        self.process.join(60)
+        self._lines.close()
+        log, code = self._log.read_text(), self.process.exitcode
         if code != expected or '"error"' in log:
             raise AssertionError(f"it ended with {code}: {log[-2000:]}")
 

@@ -51,7 +51,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     random.seed(0)
-    torch.default_generator.manual_seed(0)  # alone: of devices that are not there, torch keeps a note
+    # torch.manual_seed keeps a note for every kind of device that is not there
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -3,91 +3,163 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import logging
 import os
 import re
 import shlex
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from tests.golden import HERE
+from tests.rough import until
 from tests.served import Client
 
 from headgate.cli import main
+from headgate.errors import OutputError
 from headgate.server.store import Store
 
 MODEL, TOKEN = str(HERE / "generate"), "a-token-that-nobody-guesses"
 
 
-@contextlib.contextmanager
-def running(
-    folder: Path, *words: str, **environment: str
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the command; give its process and the address that it says."""
-    command = [sys.executable, "-m", "headgate", "serve", *(words or (MODEL,)), "--port", "0"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        )
-        assert process.stdout is not None
+class Ended(NamedTuple):
+    """A command that is over."""
+
+    code: int
+    out: list[str]
+    log: list[str]
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Leave the log of this process, and what a signal does to it, as they were."""
+    log = logging.getLogger("headgate.server")
+    before = log.handlers, log.level, log.propagate
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, interrupt)
+    log.handlers, log.level, log.propagate = before
+
+
+def served(
+    folder: Path, *words: str, by: signal.Signals, ask: Callable[[str, list[str]], None]
+) -> Ended:
+    """Run the command here; another thread asks it, and ends this process' server by a signal."""
+    out, log, over = io.StringIO(), io.StringIO(), threading.Event()
+
+    def asks() -> None:
         try:
-            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-            assert found, (folder / "log").read_text()
-            yield process, found[0]
+            until(lambda: over.is_set() or out.getvalue().count("\n") == 3)
+            found = re.search(r"http://127\.0\.0\.1:\d+", out.getvalue())
+            assert found, log.getvalue()
+            ask(found[0], out.getvalue().splitlines())
         finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
+            if not over.is_set():
+                os.kill(os.getpid(), by)
+
+    words = ("serve", *words, MODEL, "--port", "0", "--sessions", str(folder / "sessions"))
+    code = 0
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(log),
+        ThreadPoolExecutor() as t,
+    ):
+        asked = t.submit(asks)
+        try:
+            main(words)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        over.set()
+        asked.result()
+    return Ended(code, out.getvalue().splitlines(), log.getvalue().splitlines())
 
 
-def ended(process: subprocess.Popen[str], by: signal.Signals) -> int:
-    process.send_signal(by)
-    return process.wait(30)
+def test_a_server_says_where_it_is_and_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions: list[str] = []
 
-
-@pytest.mark.slow
-def test_a_server_says_where_it_is_and_ends_well(tmp_path: Path) -> None:
-    with running(tmp_path) as (process, address):
+    def first(address: str, said: list[str]) -> None:
         client = Client(address)
-        session = client.begin(durable=True)
-        other = client.begin()
-        for path in (session, other):
+        sessions.extend([client.begin(durable=True), client.begin()])
+        for path in sessions:
             client.post(f"{path}/step", {"input": ["a", " "]})
-        client.close()
-        assert process.stdout is not None
-        example = process.stdout.readline().removeprefix("Try: ")
-        assert process.stdout.readline().endswith(f"{address}/openapi.json\n")
-        asked = shlex.split(example)
+        asked = shlex.split(said[1].removeprefix("Try: "))
         assert asked[:2] == ["curl", f"{address}/v1/completions"]
         client.post("/v1/completions", json.loads(asked[asked.index("-d") + 1]))
         client.close()
-        assert ended(process, signal.SIGTERM) == 0
-    lines = (tmp_path / "log").read_text().splitlines()
-    assert len(lines) == 5
-    assert all(json.loads(each)["status"] in (200, 201) for each in lines)
+        assert said[2].endswith(f"{address}/openapi.json")
 
-    with running(tmp_path, HEADGATE_TOKEN=TOKEN) as (process, address):
+    def then(address: str, said: list[str]) -> None:
         stranger, client = Client(address), Client(address, TOKEN)
-        assert stranger.problem("GET", session)[0] == 401
-        for path in (session, other):
+        assert stranger.problem("GET", sessions[0])[0] == 401
+        for path in sessions:
             assert client.ask("GET", path).json["position"] == 2
         stranger.close()
         client.close()
-        assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(2)]
-        assert "$HEADGATE_TOKEN" in said[0]
-        assert ended(process, signal.SIGINT) == 0
-    assert TOKEN not in (tmp_path / "log").read_text() + "".join(said)
+        assert "$HEADGATE_TOKEN" in said[1]
+
+    found = served(tmp_path, by=signal.SIGTERM, ask=first)
+    assert found.code == 0
+    assert len(found.log) == 5
+    assert all(json.loads(each)["status"] in (200, 201) for each in found.log)
+    monkeypatch.setenv("HEADGATE_TOKEN", TOKEN)
+    found = served(tmp_path, by=signal.SIGINT, ask=then)
+    assert found.code == 0
+    assert TOKEN not in str(found)
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_sessions_that_cannot_be_kept_at_the_end_are_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: signal.Signals
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OutputError("the disk is full")
+
+    def ask(address: str, _: list[str]) -> None:
+        client = Client(address)
+        client.begin()
+        client.close()
+        monkeypatch.setattr(Store, "put", full)
+
+    found = served(tmp_path, by=by, ask=ask)
+    assert found.code == 2
+    assert found.log[-1].startswith("headgate: ")
+    assert found.log[-1].endswith("the disk is full")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such bound")
+def test_a_connection_has_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    now: list[int] = []
+
+    def ask(*_: Any) -> None:
+        now.append(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, before[1]))
+    try:
+        served(tmp_path, "--set", "connections=200", by=signal.SIGTERM, ask=ask)
+        served(tmp_path, "--set", "connections=30", by=signal.SIGTERM, ask=ask)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert now == [500, 500]  # more than are wanted are left
+    with monkeypatch.context() as patch:
+        patch.setattr("headgate.server.run.log_to_stderr", lambda: None)
+        patch.setattr(resource, "getrlimit", lambda _: (300, 400))
+        said = refused(capsys, tmp_path, MODEL, "--set", "connections=200")
+    assert "connections=200 wants 500 open files, and this process may have 400" in said
 
 
 def refused(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> str:
@@ -117,6 +189,8 @@ def test_what_is_refused_before_a_model_is_read(
     assert "cannot be called ''" in said(f"={MODEL}")
     assert "wants a token: --token, or HEADGATE_TOKEN" in said(MODEL, "--host", "0.0.0.0")
     assert "16 ASCII characters" in said(MODEL, "--token", "short")
+    assert "16 ASCII characters" in said(MODEL, "--token", "")
+    assert "16 ASCII characters" in said(MODEL, "--token", "", "--host", "0.0.0.0")
     assert "did you mean 'steps'" in said(MODEL, "--set", "step=5")
     assert "steps" in said(MODEL, "--set", "steps=0")
     assert "NAME=VALUE" in said(MODEL, "--set", "steps")

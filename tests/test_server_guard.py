@@ -91,6 +91,10 @@ def test_a_token_is_wanted_but_for_health(guarded: Client) -> None:
     for path in ("/v1/models", "/metrics", "/openapi.json", f"/{MARKER}", "/healthz/../metrics"):
         assert bare.problem("GET", path)[0] == 401
         assert guarded.ask("GET", path).status in (200, 404)
+    for path in ("/", "/page/x", "/healthz"):  # refused before its body comes
+        with guarded.socket() as plug:
+            plug.sendall(head("POST", path, content_length=9))
+            assert only([answer(plug)]).status == 401
     bare.close()
     for scheme in ("bearer", "BEARER"):
         sent = head(authorization=f"{scheme} {TOKEN}", connection="close", host="example.org")

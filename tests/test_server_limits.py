@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import threading
 import time
@@ -28,7 +29,7 @@ from tests.rough import (
 )
 from tests.served import Client, bare, serving
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from headgate.errors import HeadgateError
 from headgate.model import Model
@@ -36,6 +37,7 @@ from headgate.server.deadline import Deadline
 from headgate.server.desk import Desk
 from headgate.server.limits import Limits
 from headgate.server.run import Door, Server, configured
+from headgate.server.session_routes import Acts
 from headgate.server.store import Store
 from headgate.tasks.continuation import Chooser
 
@@ -147,22 +149,6 @@ def test_work_stops_when_its_client_goes(tmp_path: Path, slow: None, held: Any) 
         assert client.ask("GET", "/healthz").status == 200
 
 
-def test_who_does_not_read_a_long_answer_is_cut_off(tmp_path: Path) -> None:
-    with served(tmp_path, seconds=0.5, characters=1 << 20) as client:
-        with client.socket() as plug:
-            plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            plug.sendall(writing(stream=True, echo=True, n=16, prompt="wa" * (1 << 18)))
-            until(lambda: waiting(client) == 16)
-            until(lambda: waiting(client) == 0)
-            said = heard(plug)
-        assert said.startswith(b"HTTP/1.1 200")
-        assert b"[DONE]" not in said
-        client.close()
-        assert b"headgate_requests_total" in client.ask("GET", "/metrics").body
-        told = client.ask("GET", "/metrics").body.decode()
-        assert '{method="POST",path="/v1/completions",status="499"} 1.0' in told
-
-
 @contextlib.contextmanager
 def ending(folder: Path, **limits: Any) -> Iterator[tuple[Client, Server, threading.Thread]]:
     """A server that the test ends, as a signal does."""
@@ -173,14 +159,33 @@ def ending(folder: Path, **limits: Any) -> Iterator[tuple[Client, Server, thread
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     with overheard():
         thread.start()
-        until(lambda: bool(address))
-        client = Client(address[0])
-        yield client, server, thread
+        try:
+            until(lambda: bool(address))
+            client = Client(address[0])
+            yield client, server, thread
+            client.close()
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            assert not thread.is_alive()
+            store.close()
+
+
+def test_who_does_not_read_a_long_answer_is_cut_off(tmp_path: Path) -> None:
+    with ending(tmp_path, seconds=0.3) as (client, server, _):
+        with socket.socket(fileno=os.dup(server.servers[0].sockets[0].fileno())) as listens:
+            listens.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)  # of all that come
+        with client.socket() as plug:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            plug.sendall(writing(stream=True, echo=True, n=16, prompt="wa" * (1 << 13)))
+            until(lambda: waiting(client) == 16)
+            until(lambda: waiting(client) == 0)
+            said = heard(plug)
+        assert said.startswith(b"HTTP/1.1 200")
+        assert b"[DONE]" not in said
         client.close()
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
-    store.close()
+        told = client.ask("GET", "/metrics").body.decode()
+        assert '{method="POST",path="/v1/completions",status="499"} 1.0' in told
 
 
 def test_what_was_begun_is_finished_before_the_server_ends(tmp_path: Path, slow: None) -> None:
@@ -195,10 +200,7 @@ def test_what_was_begun_is_finished_before_the_server_ends(tmp_path: Path, slow:
             server.handle_exit(15, None)
             assert client.problem("GET", "/readyz")[0] == 503
             client.close()
-            with pytest.raises(ConnectionClosed) as closed:
-                talk.recv(timeout=30)
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1012
+            assert closed(talk) == 1012
             assert heard(idle) == b""
             for path, status in (("/readyz", 503), ("/v1/models", 503), ("/healthz", 200)):
                 found = exchange(client, head(path=path, connection="close"))
@@ -208,6 +210,51 @@ def test_what_was_begun_is_finished_before_the_server_ends(tmp_path: Path, slow:
             assert said.count(b'"text":') > 50
         thread.join(20)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[Any], threading.Event]]:
+    """Steps wait for the event; what has come as far as that is in the list."""
+    came, event, real = [], threading.Event(), Acts.step
+
+    async def step(*given: Any) -> Any:
+        came.append(given)
+        while not event.is_set():
+            await asyncio.sleep(0.01)
+        return await real(*given)
+
+    monkeypatch.setattr(Acts, "step", step)
+    yield came, event
+    event.set()
+
+
+def test_a_message_that_was_begun_is_answered_before_the_server_ends(
+    tmp_path: Path, gate: tuple[list[Any], threading.Event]
+) -> None:
+    came, opens = gate
+    with ending(tmp_path) as (client, server, thread):
+        session = client.begin(model="m")
+        address = f"ws://{client.host}:{client.port}{session}/socket"
+        with connect(address) as talk, connect(address) as idle:
+            for _ in range(3):
+                talk.send('{"input": ["w"]}')
+            until(lambda: bool(came))
+            server.handle_exit(15, None)
+            assert closed(idle) == 1012
+            opens.set()
+            assert json.loads(talk.recv(timeout=30))["position"] == 1
+            assert closed(talk) == 1012
+        thread.join(20)
+        assert not thread.is_alive()
+    assert len(came) == 1  # what had not begun was not done
+
+
+def closed(talk: ClientConnection) -> int:
+    """Why the server closes, which says nothing else before."""
+    with pytest.raises(ConnectionClosed) as found:
+        talk.recv(timeout=30)
+    assert found.value.rcvd is not None
+    return found.value.rcvd.code
 
 
 def test_a_client_that_hangs_does_not_keep_a_server(tmp_path: Path, slow: None) -> None:
@@ -228,14 +275,18 @@ def test_a_client_that_hangs_does_not_keep_a_server(tmp_path: Path, slow: None) 
             plug.close()
 
 
-def test_what_takes_too_long_to_end_is_told_so(tmp_path: Path, slow: None) -> None:
+def test_what_takes_too_long_to_end_is_told_so(tmp_path: Path, slow: None, gate: Any) -> None:
     with ending(tmp_path, seconds=30.0) as (client, server, thread):
         server._desk.limits.__dict__["seconds"] = 0.2  # of the end alone
-        with client.socket() as plug:
+        session = client.begin(model="m")
+        address = f"ws://{client.host}:{client.port}{session}/socket"
+        with client.socket() as plug, connect(address) as talk:
             plug.sendall(writing())
-            until(lambda: waiting(client) == 1)
+            talk.send('{"input": ["w"]}')
+            until(lambda: waiting(client) == 1 and bool(gate[0]))
             server.handle_exit(15, None)
             assert only([answer(plug)]).status == 503
+            assert closed(talk) == 1012
         thread.join(20)
         assert not thread.is_alive()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.rough import exchange, head, only
 from tests.sent import golden
 from tests.served import Client, serving
 
@@ -50,6 +51,16 @@ def test_it_counts_what_was_done(tmp_path: Path) -> None:
     assert value(found, "requests_total", status="404", **predict) == 1
     assert value(found, "request_seconds_count", path="/v1/predict") == 2
     assert value(found, "request_seconds_bucket", path="/v1/predict", le="+Inf") == 2
+
+
+def test_it_counts_what_never_became_a_request(tmp_path: Path) -> None:
+    with serving({"g": golden("generate")}, tmp_path) as client:
+        assert only(exchange(client, b"no HTTP\r\n\r\n")).status == 400
+        assert only(exchange(client, head(path="/" + "x" * 800_000))).status == 431
+        found = values(client)
+    for status in ("400", "431"):
+        labels = {"method": "OTHER", "path": "unknown", "status": status}
+        assert value(found, "requests_total", **labels) == 1
 
 
 def test_no_label_is_a_users_text(tmp_path: Path) -> None:

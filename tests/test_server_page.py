@@ -202,12 +202,26 @@ def test_what_takes_too_much_memory_is_refused(
     task = golden("classify")
     found = task.inspect("a warm film")
     a_step = 4 * len(found.passes) * len(found.names) * found.layers.hidden_size
-    monkeypatch.setattr(looks, "ONE_HAS", 3 * a_step)
+    monkeypatch.setattr(looks, "ONE_HAS", 3 * a_step + 4 * found.answer.numel())
     with serving({"m": task}, tmp_path, Limits(characters=60)) as client:
         client.post(PATH, {"input": "a warm film"})
         status, why = client.problem("POST", PATH, {"input": "a warm lovely film"})
         assert (status, "at most 3" in why) == (413, True)
         assert client.problem("POST", PATH, {"input": "a " * 31})[0] == 422
+
+
+def test_what_a_model_answers_counts_as_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = golden("generate").inspect("warm is cold")
+    trace = sum(value.nbytes for value in found.trace.values())
+    seen = looks.Seen(found, found.trace)
+    assert looks.Look("m", {"network": seen}).size == trace + found.answer.nbytes
+    monkeypatch.setattr(looks, "ONE_HAS", trace + found.answer.nbytes)
+    with serving({"m": golden("generate")}, tmp_path) as client:
+        client.post(PATH, {"input": "warm is cold"})
+        status, why = client.problem("POST", PATH, {"input": "warm is cold."})
+        assert (status, "at most 12" in why) == (413, True)
 
 
 def test_the_page_is_there_with_all_that_it_names(client: Client) -> None:

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from headgate.server.answers import plain
 from headgate.server.limits import Limits
+from headgate.streaming import state
 
 GENERATE = KINDS["generate"]
 Kept = dict[str, Any]
@@ -194,6 +196,22 @@ def test_a_state_of_another_model_is_refused(client: Client) -> None:
     assert "another network" in why
 
 
+@pytest.mark.parametrize("name", ["generate", "forecast"])
+def test_a_state_that_was_made_up_is_refused(client: Client, name: str) -> None:
+    source = {"source": sent(KINDS[name].sources[0])} if KINDS[name].sources else {}
+    session = client.begin(model=name, **source)
+    client.post(f"{session}/step", {"input": tokens_of(KINDS[name])[:1]})
+    kept = client.ask("GET", f"{session}/state").json
+    found = state.from_bytes(base64.b64decode(kept["state"]))
+    for positions in ([2**64], [-5], []):
+        made = state.to_bytes(replace(found, positions=positions))
+        given = {"state": base64.b64encode(made).decode()}
+        assert client.problem("PUT", f"{session}/state", given)[0] == 409
+        begin = {"model": name, **source, **given}
+        assert client.problem("POST", "/v1/sessions", begin)[0] == 409
+    assert client.ask("GET", f"{session}/state").json == kept
+
+
 def test_an_idle_session_goes_to_disk_and_comes_back(tmp_path: Path) -> None:
     with one(tmp_path, idle=0.05) as client:
         for durable in (True, False):
@@ -300,11 +318,11 @@ def test_a_step_that_cannot_be_kept_is_not_taken(tmp_path: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
 
             def full(*_: object, **__: object) -> None:
-                raise OutputError("the disk is full")
+                raise OutputError("/home/store is full")
 
             patch.setattr("headgate.server.store.Store.put", full)
             status, why = client.problem("POST", f"{session}/step", {"input": ["a"]})
-            assert (status, "disk is full" in why) == (503, True)
+            assert (status, "disk" in why, "/home" in why) == (503, True, False)
             assert client.problem("POST", "/v1/sessions", {"durable": True})[0] == 503
             assert client.problem("DELETE", session)[0] == 503
         alone = GENERATE.template().fork()

@@ -54,6 +54,15 @@ def test_on_a_full_disk_a_commit_is_not_there_at_all(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_sqlite_cannot_hold_leaves_no_transaction_open(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        store.put([record("x"), record("y", position=2**64)])
+    store.put([record("z")])
+    assert [each.id for each in store.all()] == ["z"]
+    store.close()
+
+
 def test_what_is_no_store_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"a letter, long enough for a header" * 40)
     with pytest.raises(OutputError, match="cannot be kept here"):

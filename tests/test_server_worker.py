@@ -202,6 +202,31 @@ def test_what_nobody_waits_for_any_more_is_not_done() -> None:
     assert done == ["done"]
 
 
+def test_a_job_may_be_cancelled_at_any_moment() -> None:
+    class Turning:
+        said = False
+
+        def cancelled(self) -> bool:
+            self.said = not self.said
+            return not self.said
+
+        def done(self) -> bool:
+            return True
+
+    async def run() -> None:
+        does = Doubling()
+        does.gate.clear()
+        async with working(does) as worker:
+            first = worker.submit(doubled(1), owner="x")
+            second = worker.submit(doubled(2), owner="x")
+            second.future = Turning()  # type: ignore[assignment]
+            does.gate.set()
+            assert await first.future == [2]
+            assert await worker.submit(doubled(3), owner="x").future == [6]
+
+    asyncio.run(run())
+
+
 def test_what_is_kept_is_kept_before_it_is_answered() -> None:
     async def run() -> None:
         does = Doubling()
@@ -211,6 +236,34 @@ def test_what_is_kept_is_kept_before_it_is_answered() -> None:
             assert does.kept == [[noted]]
             assert await worker.submit(once(lambda: "other")).future == "other"
             assert len(does.kept) == 1
+
+    asyncio.run(run())
+
+
+def test_what_is_to_be_done_soon_is_done_between_rounds_whatever_waits() -> None:
+    done: list[int] = []
+
+    async def run() -> None:
+        does = Doubling()
+        does.gate.clear()
+        async with working(does, queue=1) as worker:
+            job = worker.submit(doubled(1, 2), owner="x")
+            while worker._arrived:
+                await asyncio.sleep(0.001)
+
+            def tidy() -> None:
+                done.append(len(does.batches))
+                assert worker.busy("x")
+                assert not worker.busy("y")
+
+            for _ in range(3):
+                worker.soon(tidy)
+            does.gate.set()
+            assert await job.future == [2, 4]
+            worker.soon(lambda: done.append(99))  # with nothing else to do
+            while len(done) < 2:
+                await asyncio.sleep(0.001)
+        assert done == [1, 99]
 
     asyncio.run(run())
 

@@ -12,6 +12,7 @@ import torch
 from tests.tolerances import assert_equal
 
 from headgate.errors import DataError, HeadgateError, StreamError, UnknownNameError
+from headgate.streaming import state
 from headgate.tasks.forecast import Forecast
 from headgate.tasks.forecast_data import Series
 from headgate.tasks.forecast_rollout import read_whole
@@ -176,6 +177,24 @@ def test_other_states_are_refused() -> None:
     with pytest.raises(StreamError):
         stream.state = stream.stream.state
     assert stream.position == 1
+
+
+def test_a_state_that_was_made_up_changes_nothing(unchecked: None) -> None:
+    stream = running(model(), "강0")
+    stream.step(1.0)
+    kept = stream.state
+    whole = state.from_bytes(kept)
+    changes: list[dict[str, Any]] = [
+        {"positions": positions} for positions in ([], ["x"], [-5], [2**62], [True], [1.0], [1, 1])
+    ]
+    for name in ("past", "scales"):
+        value = whole.states[name]
+        others = (value[:, 1:], value.double(), value[0], value.expand(2, -1))
+        changes += [{"states": {**whole.states, name: other}} for other in others]
+    for change in changes:
+        with pytest.raises(StreamError):
+            stream.state = state.to_bytes(replace(whole, **change))
+        assert stream.state == kept
 
 
 def test_gates_are_shown_for_each_step() -> None:

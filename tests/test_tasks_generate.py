@@ -23,7 +23,7 @@ from headgate.data.examples import Examples
 from headgate.decoding.sampling import Sampling
 from headgate.errors import DataError, HeadgateError, ModelDirectoryError, ShapeError
 from headgate.model import load
-from headgate.tasks import generate_learner
+from headgate.tasks import generate_judge, generate_learner
 from headgate.tasks.generate import Generate
 from headgate.tasks.protocol import Task
 from headgate.training import fit
@@ -285,6 +285,16 @@ def test_the_gates_are_shown_with_the_surprise_of_each_token() -> None:
     assert_equal(seen.answer, after, "output")
     assert seen.outcome.targets is not None
     assert seen.outcome.targets.tolist() == [*ids[0, 2:].tolist(), int(after[-1].argmax())]
+
+
+def test_to_look_into_a_long_text_takes_no_logits_of_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, rows = train_generator_of_two_layers(), list[int]()
+    model.task.network.output.register_forward_hook(lambda _, x, y: rows.append(len(y)))
+    monkeypatch.setattr(generate_judge, "_STEPS", 5)
+    model.inspect("warm is cold" * 3)
+    assert max(rows) == 5
 
 
 def train_generator_of_two_layers() -> Any:

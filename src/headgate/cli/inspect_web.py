@@ -19,6 +19,7 @@ from headgate.model import Model
 _FILES = ("audio", "image", "video", "music")
 _MOST = 2  # inputs that stand beside each other
 _STEPS = 20_000  # as many as a text may have characters
+_BROWSERS = 64  # connections of one user, which any process may have
 _HEARD = 6000  # characters of an address that a server reads: what is longer goes past it
 _LONGEST = 100_000  # characters of an address that a browser is started with
 
@@ -51,7 +52,8 @@ def open_page(name: str, model: Model, inputs: Sequence[Any]) -> None:
         threading.Thread(target=_browse, args=(f"{address}/{view}",), daemon=True).start()
 
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder, ended_by_signals():
-        serve({name: model}, Door(port=0), sessions=folder, limits=Limits(steps=_STEPS), say=say)
+        limits = Limits(steps=_STEPS, connections=_BROWSERS)
+        serve({name: model}, Door(port=0), sessions=folder, limits=limits, say=say)
 
 
 def view_of(name: str, inputs: Sequence[Any]) -> str:

@@ -19,9 +19,9 @@ from headgate.errors import HeadgateError
 from headgate.server.completing import Completed, How, complete, prompt_ids
 from headgate.server.deadline import Deadline
 from headgate.server.desk import Desk
-from headgate.server.problems import ProblemError
+from headgate.server.problems import RETRY, ProblemError
 from headgate.server.schemas import Choice, Completion, CompletionRequest, Usage
-from headgate.server.worker import RETRY, Job, Work
+from headgate.server.worker import Job, Work
 from headgate.tasks.continuation import check_length
 from headgate.tasks.generate import later
 

@@ -10,16 +10,17 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
-from headgate.server.guard import CONNECTION, Connection, tell
+from headgate.server.guard import CONNECTION, Connection, new_name, tell
 from headgate.server.problems import ProblemError
 
 HEADERS = 16 << 10
 """Bytes that the first line and the headers of a request may have."""
 _PIECES = 4096  # of one message
+_END: Any = {"type": "websocket.disconnect", "code": 1012}
 _LONG = f"the first line and the headers of a request have at most {HEADERS} bytes"
 
 
@@ -65,7 +66,7 @@ class Patient(H11Protocol):
         long = getattr(sys.exc_info()[1], "error_status_hint", 400) == 431
         problem = ProblemError(431, _LONG) if long else ProblemError(400, "the request is no HTTP")
         if self.conn.our_state is h11.IDLE:
-            _refuse(self.transport, problem)
+            _refuse(self, problem)
         elif self.cycle.response_started:
             self.transport.close()
         else:  # its body: who reads that answers
@@ -100,6 +101,8 @@ class Patient(H11Protocol):
 class Socket(WebSocketsSansIOProtocol):
     """A WebSocket whose client is not read while it does not read."""
 
+    _ends = False
+
     def connection_made(self, transport: Any) -> None:
         """Know the connection."""
         super().connection_made(transport)
@@ -132,7 +135,7 @@ class Socket(WebSocketsSansIOProtocol):
             self._no_handshake()
 
     def _no_handshake(self) -> None:
-        _refuse(self.transport, ProblemError(400, "the request is no handshake of a WebSocket"))
+        _refuse(self, ProblemError(400, "the request is no handshake of a WebSocket"))
 
     def handle_cont(self, event: Any) -> None:
         """Take a piece of a message; empty ones without end would be no message either."""
@@ -164,8 +167,11 @@ class Socket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     async def receive(self) -> Any:
-        """Give the next message."""
-        message = await super().receive()
+        """Give the next message; none where the server ends, and the last one is answered."""
+        message: Any = _END if self._ends else await super().receive()
+        if message is _END and not self.close_sent:
+            with contextlib.suppress(ClientDisconnected):
+                await self.send({"type": "websocket.close", "code": 1012, "reason": ""})
         if not self.writable.is_set():
             self.transport.pause_reading()
         return message
@@ -179,21 +185,23 @@ class Socket(WebSocketsSansIOProtocol):
         self.schedule_ping()
 
     def shutdown(self) -> None:
-        """Say that the server ends, where there is still one to hear it."""
-        with contextlib.suppress(InvalidState):
+        """Say that the server ends, as soon as the message that was begun is answered."""
+        if self.close_sent:
             super().shutdown()
-        self.transport.close()
+        self._ends = True
+        self.queue.put_nowait(_END)
 
 
-def _refuse(transport: Any, problem: ProblemError) -> None:
+def _refuse(protocol: Patient | Socket, problem: ProblemError) -> None:
     """Answer what never became a request, and close."""
-    answer = problem.response()
+    answer, name = problem.response(), new_name()
     head = [
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode(),
         b"connection: close",
     ]
-    name = tell("OTHER", "unknown", problem.status, 0.0)
     head += [b": ".join(each) for each in answer.raw_headers]
     head += [b"x-request-id: " + name.encode()]
-    transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
-    transport.close()
+    protocol.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
+    protocol.transport.close()
+    guard: Any = protocol.config.app
+    tell(guard.desk.metrics, "OTHER", "unknown", problem.status, seconds=0.0, name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from headgate.errors import HeadgateError, OutputError
@@ -13,11 +13,11 @@ from headgate.model import Model
 from headgate.server.deadline import Deadline
 from headgate.server.limits import Limits
 from headgate.server.metrics import Metrics
-from headgate.server.problems import ProblemError
+from headgate.server.problems import RETRY, ProblemError, tell_failure
 from headgate.server.served import Served
 from headgate.server.sessions import Session, Sessions
 from headgate.server.store import Store
-from headgate.server.worker import RETRY, Job, Work, Worker, once
+from headgate.server.worker import Job, Work, Worker
 
 _LISTED = 20
 
@@ -49,6 +49,7 @@ class Desk:
         self.began = int(time.time())
         self.ready = False
         self.failed: HeadgateError | None = None  # why it did not begin, or did not end, well
+        self.sessions.crowded = self._tidy
         self.metrics.kept(self._resident, lambda: len(self.sessions) - self._resident())
 
     def _resident(self) -> int:
@@ -87,27 +88,41 @@ class Desk:
             each.close()
         held = [each for each in self.sessions if each.stream is not None]
         try:
-            self.sessions.store.put([each.record() for each in held])
-        except OutputError as error:
-            self.failed = error
-        self.sessions.store.close()
+            self.sessions.keep(held)
+        except Exception:  # one may be at fault, or too large for the disk: the others are kept
+            self._save(held)
+        finally:
+            self.sessions.store.close()
+
+    def _save(self, held: Sequence[Session]) -> None:
+        """Write sessions one by one, as many as can be."""
+        lost = 0
+        for each in held:
+            try:
+                self.sessions.keep([each])
+            except Exception as error:
+                lost += 1
+                why = f"{lost} of {len(held)} sessions could not be kept: {error}"
+                self.failed = OutputError(why)
 
     async def _clean(self) -> None:
-        """Put sessions away that nobody uses, again and again."""
+        """Put sessions away that nobody uses, and forget others, again and again."""
         while True:
             await asyncio.sleep(max(0.05, min(5.0, self.limits.idle / 4)))
-            for served in self.served.values():
-                with contextlib.suppress(ProblemError):  # there is more to do than this
-                    self._clean_model(served)
+            self._tidy()
+            try:
+                await asyncio.to_thread(self._forget)
+            except OutputError as error:
+                tell_failure(error)
 
-    def _clean_model(self, served: Served) -> None:
-        work = [(served.delete, each) for each in self.sessions.forgotten(served.name)]
-        work += [(served.put_away, each) for each in self.sessions.idle(served.name)]
-        for call, session in work[: self.limits.queue // 2]:
-            job = served.stepping.submit(
-                once(lambda call=call, session=session: call(session)), owner=session
-            )
-            job.future.add_done_callback(_ignored)
+    def _tidy(self) -> None:
+        for each in self.served.values():
+            each.tidy_soon()
+
+    def _forget(self) -> None:
+        """Forget sessions of models that are not served, which have no thread of their own."""
+        for model in {each.model for each in self.sessions} - self.served.keys():
+            self.sessions.keep([], gone=self.sessions.forgotten(model))
 
     def named(self, name: str | None) -> Served:
         """Find a model.
@@ -184,9 +199,3 @@ class Desk:
             raise ProblemError(
                 503, f"the answer took over {self.limits.seconds:g} seconds", RETRY
             ) from None
-
-
-def _ignored(future: asyncio.Future[Any]) -> None:
-    """Take an error note of: what could not be put away stays where it is."""
-    if not future.cancelled():
-        future.exception()

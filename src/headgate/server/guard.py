@@ -25,10 +25,11 @@ from headgate.server.problems import DEFECT, ProblemError
 from headgate.server.worker import RETRY
 
 OPEN = ("/healthz", "/readyz")
-"""What needs no token, and has an answer at all times: a balancer asks there."""
+"""What is read without a token, and has an answer at all times: a balancer asks there."""
 CONNECTION = "headgate.connection"
 """Where a scope's extensions have its ``Connection``."""
 _PAGE = "/page/"  # a browser sends no token for a page and its files, which hold no secret
+_READS = ("GET", "HEAD")  # their bodies are not waited for
 _CLOSE = {"Connection": "close"}
 _ENDS = ProblemError(503, "the server ends: come again when it is back", RETRY | _CLOSE)
 _PROCESS, _NUMBERS = secrets.token_hex(6), itertools.count(1)
@@ -102,8 +103,9 @@ class Guard:
         headers = dict(scope["headers"])
         if self._local and self._token is None:
             _check_local(headers)
-        if scope["path"] not in OPEN:
-            if scope["path"] != "/" and not scope["path"].startswith(_PAGE):
+        path, reads = scope["path"], scope.get("method") in _READS
+        if not (reads and path in OPEN):
+            if not (reads and (path == "/" or path.startswith(_PAGE))):
                 self._check_token(headers)
             if connection.crowded:
                 why = f"{self.limits.connections} connections are open, and no more: come again"
@@ -136,7 +138,7 @@ class Guard:
 
     async def _body(self, scope: Scope, receive: Receive, connection: Connection) -> Receive:
         """Read the whole body within its bounds, and give what says it again."""
-        if scope["method"] in ("GET", "HEAD"):
+        if scope["method"] in _READS:
             return receive
         try:
             with Deadline(self.limits.seconds):
@@ -213,7 +215,7 @@ class _Watched:
         self.scope, self._send, self._seconds = scope, send, seconds
         self.began, self.status = time.monotonic(), 499  # until it is answered
         self.begun = self.over = False
-        self.name = _name()
+        self.name = new_name()
         self.connection: Connection = scope.get("extensions", {}).get(CONNECTION) or Connection()
 
     async def send(self, message: Message) -> None:
@@ -266,33 +268,37 @@ class _Watched:
         path = getattr(route, "path", "unknown")  # what nobody serves could be anything
         method = self.scope.get("method", "WEBSOCKET")
         method = method if method in _METHODS else "OTHER"
-        metrics.request(method, path, self.status, seconds)
-        tell(method, path, self.status, seconds, name=self.name)
+        tell(metrics, method, path, self.status, seconds=seconds, name=self.name)
 
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"}
 
 
-def _name() -> str:
-    return f"{_PROCESS}{next(_NUMBERS):08x}"
-
-
-def tell(method: str, path: str, status: int, seconds: float, *, name: str | None = None) -> str:
-    """Write the line of a request.
-
-    Args:
-        method: one that is known.
-        path: of a route.
-        status: of the answer.
-        seconds: that it took.
-        name: of the request; a new one where None.
+def new_name() -> str:
+    """Name a request.
 
     Returns:
         The name.
     """
-    told = {"request": name or _name(), "method": method, "path": path}
+    return f"{_PROCESS}{next(_NUMBERS):08x}"
+
+
+def tell(
+    metrics: Metrics, method: str, path: str, status: int, *, seconds: float, name: str
+) -> None:
+    """Count a request, and write its line.
+
+    Args:
+        metrics: count it.
+        method: one that is known.
+        path: of a route.
+        status: of the answer.
+        seconds: that it took.
+        name: of the request.
+    """
+    metrics.request(method, path, status, seconds)
+    told = {"request": name, "method": method, "path": path}
     log.info(json.dumps(told | {"status": status, "seconds": round(seconds, 4)}))
-    return str(told["request"])
 
 
 def tell_error(error: BaseException | None, request: str | None = None) -> None:

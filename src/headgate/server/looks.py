@@ -33,6 +33,12 @@ class Seen:
     trace: Mapping[str, Tensor]
     held: bool = False
 
+    @property
+    def size(self) -> int:
+        """The bytes of its gates and states, and of the answers, which it keeps once asked for."""
+        found = sum(value.nbytes for value in self.trace.values())
+        return found if self.held else found + _answered(self.inspection)
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -50,9 +56,8 @@ class Look:
 
     @property
     def size(self) -> int:
-        """The bytes of its gates and states."""
-        traces = (each.trace.values() for each in self.parts.values())
-        return sum(value.nbytes for trace in traces for value in trace)
+        """The bytes of its parts."""
+        return sum(each.size for each in self.parts.values())
 
     def part(self, name: str) -> Seen:
         """Find a part.
@@ -122,7 +127,7 @@ class Looks:
 
 
 def check_size(part: Inspection) -> None:
-    """Refuse an input whose gates and states would take too much memory, before they are made.
+    """Refuse an input that would take too much memory, before gates, states or answers are made.
 
     Args:
         part: the layers with the input.
@@ -131,11 +136,16 @@ def check_size(part: Inspection) -> None:
         ProblemError: they would.
     """
     layers = part.layers
-    numbers = len(part.passes) * len(part.names) * layers.hidden_size
-    most = ONE_HAS // (4 * numbers)
-    if len(part.tokens) > most:
+    steps, numbers = len(part.tokens), len(part.passes) * len(part.names) * layers.hidden_size
+    size = 4 * steps * numbers + _answered(part)
+    if size > ONE_HAS:
         raise ProblemError(
             413,
-            f"the input has {len(part.tokens)} steps, and at most {most} of this model can be "
-            "looked into at once: send a shorter one",
+            f"the input has {steps} steps, and at most {steps * ONE_HAS // size} of this model can "
+            "be looked into at once: send a shorter one",
         )
+
+
+def _answered(part: Inspection) -> int:
+    """Give the bytes of what the model answers to an input, also where it is not made yet."""
+    return 4 * len(part.outcome.places) * max(1, len(part.outcome.choices))

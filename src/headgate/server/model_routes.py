@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from headgate.server.desk import Desk
-from headgate.server.problems import ProblemError
+from headgate.server.problems import RETRY, ProblemError
 from headgate.server.schemas import (
     ModelCard,
     ModelList,
@@ -15,7 +15,6 @@ from headgate.server.schemas import (
     Status,
 )
 from headgate.server.served import Served
-from headgate.server.worker import RETRY
 
 
 def model_routes(desk: Desk) -> APIRouter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -15,11 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from headgate.errors import HeadgateError, StreamError
+from headgate.errors import HeadgateError, OutputError, StreamError
 
 MEDIA = "application/problem+json"
 _PARAMETER = re.compile(r"\{\w+\}")  # of a path
 _LONGEST = 1000  # characters of a detail
+RETRY = {"Retry-After": "1"}
 
 
 class Wrong(BaseModel):
@@ -129,9 +131,23 @@ def problem_of(error: Exception) -> ProblemError | None:
     """
     if isinstance(error, ProblemError):
         return error
+    if isinstance(error, OutputError):  # its text has a path of the server's
+        tell_failure(error)
+        why = "the server cannot write to its disk or read from it now, so this was not done"
+        return ProblemError(503, f"{why}: come again", RETRY)
     if isinstance(error, StreamError):  # it has no such steps to take back, or is of other weights
         return ProblemError(409, str(error))
     return ProblemError(422, str(error)) if isinstance(error, HeadgateError) else None
+
+
+def tell_failure(error: Exception) -> None:
+    """Tell whoever runs the server of what it could not do.
+
+    Args:
+        error: why; of one that is not of the disk its kind alone, since its text may be a user's.
+    """
+    said = str(error) if isinstance(error, OutputError) else type(error).__name__
+    logging.getLogger("headgate.server").error(json.dumps({"error": said}))
 
 
 def install(app: FastAPI) -> None:

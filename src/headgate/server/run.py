@@ -25,6 +25,7 @@ from headgate.server.shortcut import Shortcut
 from headgate.server.store import Store
 
 _SHORTEST = 16  # characters of a token
+_FILES = 100  # that are open beside those of connections
 _LAST = 1  # seconds for what has not ended in its time
 
 
@@ -92,9 +93,12 @@ class Door:
                 "a server that others reach wants a token: --token, or HEADGATE_TOKEN, of "
                 f"{_SHORTEST} characters or more"
             )
-        token = self.token or "x" * _SHORTEST
+        token = "x" * _SHORTEST if self.token is None else self.token
         if len(token) < _SHORTEST or not token.isascii() or not token.isprintable():
-            raise HeadgateError(f"a token is {_SHORTEST} ASCII characters or more")
+            raise HeadgateError(
+                f"a token is {_SHORTEST} ASCII characters or more, and this one has {len(token)}: "
+                "give a longer one, or none"
+            )
         if token != token.strip():
             raise HeadgateError("a token neither begins nor ends with a space")
 
@@ -124,24 +128,44 @@ def serve(
         say: hears where it listens.
 
     Raises:
+        HeadgateError: this process may not have as many files open as there may be connections.
         OutputError: the sessions cannot be kept there, or the address is taken.
         UnknownNameError: there is no such quantization.
     """
+    limits = limits or Limits()
+    _allow_files(limits.connections)
     store = Store(sessions)
-    desk = Desk(models, store, limits or Limits(), quantize=quantize, guarded=bool(door.token))
+    desk = Desk(models, store, limits, quantize=quantize, guarded=door.token is not None)
     try:
         Server(configured(desk, door), desk, say).run()
-        if desk.failed is not None:
-            raise desk.failed
-    except SystemExit as error:
-        if desk.failed is not None:
-            raise desk.failed from None
+    except SystemExit as error:  # uvicorn's, where it could not begin
         raise OutputError(
             f"{door.host}:{door.port} cannot be listened at, perhaps since another server does: "
             "name another --port"
         ) from error
-    finally:
+    finally:  # also where a signal ended it, which comes out of run() as a KeyboardInterrupt
         store.close()
+        if desk.failed is not None:
+            raise desk.failed from None
+
+
+def _allow_files(connections: int) -> None:
+    """Let this process have as many files open as that many connections want."""
+    if sys.platform == "win32":  # it has no such bound
+        return
+    import resource
+
+    wanted = 2 * connections + _FILES  # one is answered by 503, or closed, when it has its file
+    may, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if may == resource.RLIM_INFINITY or may >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    except ValueError:
+        raise HeadgateError(
+            f"connections={connections} wants {wanted} open files, and this process may have "
+            f"{most}: raise that (ulimit -n), or set fewer connections"
+        ) from None
 
 
 def configured(desk: Desk, door: Door) -> uvicorn.Config:

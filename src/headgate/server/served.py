@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from headgate.errors import OutputError, StreamError
+from headgate.errors import StreamError
 from headgate.model import Model
 from headgate.server.answers import plain
 from headgate.server.inputs import taken
+from headgate.server.keeping import Touched, keep, tidy
 from headgate.server.limits import Limits
 from headgate.server.metrics import Metrics
 from headgate.server.problems import ProblemError
 from headgate.server.sessions import Session, Sessions, position_of
-from headgate.server.worker import RETRY, Failed, Job, Kept, Work, Worker
+from headgate.server.worker import Failed, Job, Work, Worker
 from headgate.streaming import Stream
 from headgate.tasks.generate import Generate
 from headgate.tasks.kept_stream import KeptStream
@@ -27,21 +28,6 @@ from headgate.training.threads import threads_for
 
 AT_ONCE = 256  # steps of one stream, before the others have their turn
 _ASKED_AT_ONCE = 16  # requests that are answered together
-
-
-@dataclass(frozen=True)
-class Touched(Kept):
-    """What was done to a session, which is kept where the session is durable.
-
-    Args:
-        session: the session.
-        answer: what is answered.
-        away: whether it goes to disk.
-    """
-
-    session: Session
-    answer: Any = None
-    away: bool = False
 
 
 class Served:
@@ -68,6 +54,7 @@ class Served:
     ) -> None:
         self.name, self.model, self.sessions, self.limits = name, model, sessions, limits
         self.metrics = metrics
+        self._unheard: deque[Job] = deque()
         self.template: KeptStream | None = None
         self.why = ""
         try:
@@ -82,7 +69,7 @@ class Served:
         return Worker(
             f"headgate-{kind}-{self.name}",
             together,
-            keep=self._keep,
+            keep=partial(keep, self.sessions),
             around=_alone(self.model),
             queue=self.limits.queue,
             batch=_ASKED_AT_ONCE if kind == "answers" else self.limits.batch,
@@ -186,8 +173,9 @@ class Served:
             ) from error
         if not session.durable:  # what is on disk will be old, and must not come back
             self.sessions.store.put([], gone=[session.id])
-            session.stored = False
-        session.stream = stream
+        session.stream, session.position = stream, record.position
+        session.stored = record.position if session.durable else None
+        self.sessions.arrived()
         return stream
 
     def step(self, session: Session, input: Any, *, at: int | None, last: bool) -> Work:
@@ -311,58 +299,29 @@ class Served:
         """
         if session.gone:
             raise ProblemError(404, "the session was deleted")
-        session.gone = True
-        return Touched(session)
+        return Touched(session, gone=True)
 
-    def put_away(self, session: Session) -> Touched | None:
-        """Put a session on disk, and out of memory.
+    def unheard(self, job: Job) -> None:
+        """Have the session that a job made, or will have made, forgotten: nobody has its name.
 
         Args:
-            session: the session.
-
-        Returns:
-            The session, touched, where it is in memory.
+            job: a job of the worker of steps, over or cancelled.
         """
-        return Touched(session, away=True) if session.stream is not None else None
+        self._unheard.append(job)
+        self.tidy_soon()
 
-    def _keep(self, jobs: Sequence[Job]) -> None:
-        """Write what was done to durable sessions, all in one commit, before it is answered."""
-        touched: list[Touched] = [job.result for job in jobs]
-        kept = {
-            each.session for each in touched
-            if not each.session.gone and (each.session.durable or each.away)
-        }  # fmt: skip
-        gone = {each.session for each in touched if each.session.gone}
-        try:
-            if kept or any(each.stored for each in gone):
-                self.sessions.store.put(
-                    [each.record() for each in kept], gone=[each.id for each in gone]
-                )
-        except OutputError as error:
-            self._undo(jobs, kept | gone, error)
-            return
-        for session in kept:
-            session.stored = True
-        for session in gone:
-            self.sessions.drop(session)
-        for each in touched:
-            if each.away and not each.session.gone:
-                each.session.stream = None
+    def tidy_soon(self) -> None:
+        """Have sessions forgotten and put away where it is time, from any thread."""
+        self.stepping.soon(self._tidy)
 
-    def _undo(self, jobs: Sequence[Job], sessions: set[Session], error: OutputError) -> None:
-        """Go back to what the disk has: what could not be kept was not done."""
-        for session in sessions:
-            session.gone = False
-            if session.stored:
-                record = self.sessions.store.get(session.id)
-                session.stream = None
-                session.position = record.position if record else session.position
-            elif session.durable:
-                self.sessions.drop(session)
-        for job in jobs:
-            if job.result.session in sessions:
-                why = f"it could not be kept, so it was not done: {error}"
-                job.error = ProblemError(503, why, RETRY)
+    def _tidy(self) -> None:
+        """Forget and put away what is due, a part at a time, so that steps go on between."""
+        while self._unheard:
+            made = self._unheard.popleft().result
+            if isinstance(made, Touched):
+                made.session.unheard = True
+        if tidy(self.sessions, self.name, busy=self.stepping.busy):
+            self.tidy_soon()
 
 
 def _each(streams: Sequence[Stream], inputs: Sequence[Any]) -> list[Any]:

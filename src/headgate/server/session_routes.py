@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +13,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from headgate.server.desk import Desk
+from headgate.server.keeping import Touched
 from headgate.server.problems import ProblemError
 from headgate.server.schemas import (
     ForkRequest,
@@ -22,7 +25,7 @@ from headgate.server.schemas import (
     StepAnswer,
     StepRequest,
 )
-from headgate.server.served import Touched
+from headgate.server.served import Served
 from headgate.server.sessions import Session
 from headgate.server.worker import once
 
@@ -110,11 +113,10 @@ class Acts:
 
     async def create(self, asked: SessionRequest) -> SessionCard:
         """Begin a session."""
-        desk, served = self.desk, self.desk.named(asked.model)
+        served = self.desk.named(asked.model)
         state = None if asked.state is None else _decoded(asked.state)
         call = partial(served.create, asked.source, durable=asked.durable, state=state)
-        touched: Touched = await desk.done(served.stepping, once(call))
-        return self.card(touched.session)
+        return await self._made(served, call)
 
     async def step(self, name: str, asked: StepRequest) -> StepAnswer:
         """Take steps."""
@@ -126,7 +128,22 @@ class Acts:
 
     async def fork(self, name: str, asked: ForkRequest) -> SessionCard:
         """Begin a session from where another is."""
-        touched = await self._done(name, "fork", durable=asked.durable)
+        session, served = self.desk.session(name)
+        return await self._made(
+            served, partial(served.fork, session, durable=asked.durable), owner=session
+        )
+
+    async def _made(
+        self, served: Served, call: Callable[[], Touched], owner: Session | None = None
+    ) -> SessionCard:
+        """Have a session made; where nobody waits for its name any more it is forgotten."""
+        job = served.stepping.submit(once(call), owner=owner)
+        try:
+            touched: Touched = await self.desk.finished(job)
+        except BaseException:
+            if job.error is None:
+                served.unheard(job)
+            raise
         return self.card(touched.session)
 
     async def rewind(self, name: str, asked: RewindRequest) -> SessionCard:
@@ -146,8 +163,13 @@ class Acts:
         return self.card(touched.session)
 
     async def delete(self, name: str) -> None:
-        """Forget a session."""
-        await self._done(name, "delete")
+        """Forget a session, also one of a model that is not served."""
+        sessions = self.desk.sessions
+        session = sessions.named(name)
+        if session.model in self.desk.served:
+            await self._done(name, "delete")
+        else:
+            await asyncio.to_thread(sessions.keep, [], gone=[session])
 
     async def _done(self, name: str, what: str, *given: Any, **how: Any) -> Any:
         session, served = self.desk.session(name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from headgate.server.limits import Limits
@@ -29,8 +30,9 @@ class Session:
         position: the steps taken.
         used: when it was last used, in seconds since 1970.
         stream: the stream; None where it is on disk.
-        stored: whether the disk has something of it.
+        stored: the position that the disk has it at; None where it has nothing of it.
         gone: whether it was deleted.
+        unheard: whether nobody was told its name, so that it is deleted.
     """
 
     id: str
@@ -40,8 +42,9 @@ class Session:
     position: int
     used: float
     stream: KeptStream | None = None
-    stored: bool = False
+    stored: int | None = None
     gone: bool = False
+    unheard: bool = False
 
     def record(self) -> Record:
         """Give what is kept of it.
@@ -62,15 +65,20 @@ class Sessions:
     Args:
         store: where they are on disk; what it has is there from the beginning.
         limits: how many there may be.
+
+    Attributes:
+        crowded: is called, in any thread, where more are in memory than may be.
     """
 
     def __init__(self, store: Store, limits: Limits) -> None:
         self.store, self._limits = store, limits
         self._lock = threading.Lock()
+        self._room = limits.resident  # streams that may come to memory before it is crowded
+        self.crowded: Callable[[], None] = lambda: None
         self._all = {
             each.id: Session(
                 each.id, each.model, each.durable, each.source, each.position, each.used,
-                stored=True,
+                stored=each.position,
             )
             for each in store.all()
         }  # fmt: skip
@@ -124,7 +132,34 @@ class Sessions:
                     {"Retry-After": "60"},
                 )
             self._all[name] = made
+        self.arrived()
         return made
+
+    def arrived(self) -> None:
+        """Count a stream that has come to memory."""
+        with self._lock:
+            self._room -= 1
+            crowded = self._room < 0
+        if crowded:
+            self.crowded()
+
+    def keep(self, sessions: Collection[Session], *, gone: Collection[Session] = ()) -> None:
+        """Write sessions as they are, and forget others: all of it, or nothing.
+
+        Args:
+            sessions: in memory.
+            gone: those that are forgotten, in memory and on disk.
+
+        Raises:
+            OutputError: the disk cannot be written.
+        """
+        if sessions or any(each.stored is not None for each in gone):
+            records = [each.record() for each in sessions]
+            self.store.put(records, gone=[each.id for each in gone])
+        for each in sessions:
+            each.stored = each.position
+        for each in gone:
+            self.drop(each)
 
     def drop(self, session: Session) -> None:
         """Forget a session, in memory.
@@ -148,22 +183,23 @@ class Sessions:
         held = [each for each in self if each.stream is not None]
         held.sort(key=lambda each: each.used)
         many = len(held) - self._limits.resident
+        with self._lock:
+            self._room = -many
         old = time.time() - self._limits.idle
         return [s for n, s in enumerate(held) if s.model == model and (n < many or s.used < old)]
 
     def forgotten(self, model: str) -> list[Session]:
-        """List the sessions of a model that were not used for so long that they are deleted.
+        """List the sessions of a model that are deleted.
 
         Args:
             model: whose they are.
 
         Returns:
-            The sessions; none where nothing is forgotten.
+            Those that were not used for days, where such are forgotten, or whose name nobody has.
         """
-        if self._limits.forget is None:
-            return []
-        old = time.time() - self._limits.forget * _DAY
-        return [each for each in self if each.model == model and each.used < old]
+        forget = self._limits.forget
+        old = -inf if forget is None else time.time() - forget * _DAY
+        return [s for s in self if s.model == model and (s.unheard or s.used < old)]
 
 
 def position_of(stream: KeptStream) -> int:

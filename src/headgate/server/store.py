@@ -98,7 +98,7 @@ class Store:
             gone: the names of those that are forgotten.
 
         Raises:
-            OutputError: the disk is full, or cannot be written.
+            OutputError: the disk is full or cannot be written, or SQLite does not take a value.
         """
         rows = [
             (each.id, each.model, each.durable, json.dumps(each.source), each.used)
@@ -111,7 +111,7 @@ class Store:
                 self._file.executemany("DELETE FROM sessions WHERE id = ?", [(i,) for i in gone])
                 self._file.executemany(_PUT, rows)
                 self._file.execute("COMMIT")
-            except sqlite3.Error as error:
+            except Exception as error:  # a number that is too large for SQLite is none of its own
                 with contextlib.suppress(sqlite3.Error):  # there may be nothing to take back
                     self._file.execute("ROLLBACK")
                 raise OutputError(f"{self.folder / FILE} cannot be written: {error}") from error

@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.errors import HeadgateError
-from headgate.server.problems import ProblemError
+from headgate.server.problems import RETRY, ProblemError
 
 Work = Generator[Any, Any, Any]
 Together = Callable[[Sequence[Any]], Sequence[Any]]
-RETRY = {"Retry-After": "1"}
 
 
 class Kept:
@@ -134,6 +133,7 @@ class Worker:
         self._active: list[Job] = []
         self._behind: dict[Hashable, deque[Job]] = {}  # by owner, where one of its jobs is active
         self._changed = threading.Condition()
+        self._soon: Callable[[], None] | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -167,6 +167,27 @@ class Worker:
             self._changed.notify()
         return job
 
+    def soon(self, call: Callable[[], None]) -> None:
+        """Have something done between two rounds, whatever else waits; in its end, too.
+
+        Args:
+            call: does it, once where it was asked for several times; it raises nothing.
+        """
+        with self._changed:
+            self._soon = call
+            self._changed.notify()
+
+    def busy(self, owner: Hashable) -> bool:
+        """Tell, in the worker's own thread, whether a job of an owner is under way.
+
+        Args:
+            owner: whose it would be.
+
+        Returns:
+            Whether one is.
+        """
+        return owner in self._behind
+
     def close(self) -> None:
         """Finish what was begun, and end."""
         with self._changed:
@@ -177,20 +198,25 @@ class Worker:
     def _run(self) -> None:
         with self._around:
             while self._take():
-                over = self._round()
-                self._finish(over)
+                self._finish(self._round())
+                call, self._soon = self._soon, None
+                if call is not None:
+                    call()
 
     def _take(self) -> bool:
         """Take what has arrived, and wait for it where there is nothing else to do."""
         with self._changed:
-            self._changed.wait_for(lambda: self._arrived or self._active or self._closing)
+            self._changed.wait_for(self._awaited)
             arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
         for job in arrived:
             if job.owner is not None and job.owner in self._behind:
                 self._behind[job.owner].append(job)
             else:
                 self._begin(job)
-        return bool(self._active) or not self._closing
+        return bool(self._active or self._soon) or not self._closing
+
+    def _awaited(self) -> bool:
+        return bool(self._arrived or self._active or self._soon or self._closing)
 
     def _begin(self, job: Job) -> None:
         if job.owner is not None:
@@ -199,8 +225,9 @@ class Worker:
 
     def _round(self) -> list[Job]:
         """Go one step further with every job; give those that are over."""
-        going = [job for job in self._active if not job.future.cancelled()]
-        over = [job for job in self._active if job.future.cancelled()]
+        going, over = list[Job](), list[Job]()
+        for job in self._active:  # it may be cancelled at any moment: each is asked once
+            (over if job.future.cancelled() else going).append(job)
         for job in over:
             job.work.close()
         fresh = [job for job in going if job.wants is None and not job.go(None)]

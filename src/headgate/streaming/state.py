@@ -21,6 +21,7 @@ from torch import Tensor
 from headgate.errors import StreamError
 
 FORMAT, VERSION = "headgate stream", 1
+_FARTHEST = 2**62  # a position: it goes on from there as a whole number of 64 bits
 _KEY = "headgate"  # of the metadata: one entry alone, since several would come in any order
 _FIELDS = {"format", "version", "model", "quantize", "rows", "positions", "sha256"}
 
@@ -101,6 +102,18 @@ def from_bytes(data: bytes) -> State:
     if not whole:
         raise _damaged("the checksum does not fit")
     return found
+
+
+def is_position(number: Any) -> bool:
+    """Tell whether a state may say that so many steps were taken.
+
+    Args:
+        number: what it says.
+
+    Returns:
+        Whether it may.
+    """
+    return type(number) is int and 0 <= number < _FARTHEST
 
 
 def _said(data: bytes) -> dict[str, Any]:

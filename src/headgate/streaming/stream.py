@@ -367,7 +367,7 @@ class Stream:
         if found.rows != self._rows:
             raise StreamError(f"the state has rows={found.rows}, but the stream rows={self._rows}")
         count = len(self._began)
-        whole = len(found.positions) == count and all(type(p) is int for p in found.positions)
+        whole = len(found.positions) == count and all(map(state.is_position, found.positions))
         tensors = found.states.values()
         alike = all(v.dtype == engine.dtype and v.shape[:-1] == (count,) for v in tensors)
         if not (whole and alike):

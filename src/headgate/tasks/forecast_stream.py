@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from headgate.tasks.forecast import Forecast
 
 _PARTED = re.compile(r"[,;\s]+")
-_PAST = "past"  # the name of the last values among the states
+_PAST, _SCALES = "past", "scales"  # the names of what is no state of the layers
 _UNNAMED = "1"  # the name of a series of which values came
 
 
@@ -297,22 +297,27 @@ class ForecastStream(KeptStream):
             stream.reset()
         inner = state.from_bytes(stream.state)
         past = torch.cat([self.memory.values, self.memory.missing.float()])
-        own = {_PAST: past.flatten()[None], "scales": torch.cat([*self.scales_now()])[None]}
+        own = {_PAST: past.flatten()[None], _SCALES: torch.cat([*self.scales_now()])[None]}
         positions = [self.memory.position]
         return state.to_bytes(replace(inner, positions=positions, states={**inner.states, **own}))
 
     @state.setter
     def state(self, data: bytes) -> None:
         found = state.from_bytes(data)
-        states = dict(found.states)
-        past, scales = states.pop(_PAST, None), states.pop("scales", None)
-        blank = self._blank()
-        if past is None or scales is None or past.numel() != 2 * blank.values.numel():
+        blank, positions = self._blank(), found.positions
+        wanted = {_PAST: 2 * blank.values.numel(), _SCALES: 2 * len(self.task.field.targets)}
+        came = {name: found.states.get(name, blank.values[:0]) for name in wanted}
+        fits = all(came[n].shape == (1, size) for n, size in wanted.items())
+        if not fits or any(value.dtype != blank.values.dtype for value in came.values()):
             raise StreamError("the state is of another network: it goes on where it came from")
-        steps = found.positions[0] + (found.positions[0] > 0)
-        self.stream.state = state.to_bytes(replace(found, positions=[steps], states=states))
+        if not (len(positions) == 1 and state.is_position(positions[0])):
+            raise StreamError("the state says no number of values that were read: it was made up")
+        inner = {name: value for name, value in found.states.items() if name not in wanted}
+        steps = positions[0] + (positions[0] > 0)
+        self.stream.state = state.to_bytes(replace(found, positions=[steps], states=inner))
+        (past, scales), [position] = came.values(), positions
         values, missing = past.view(2, *blank.values.shape)
-        self.memory = Memory(values.clone(), missing.bool(), found.positions[0])
+        self.memory = Memory(values.clone(), missing.bool(), position)
         centre, scale = scales.view(2, 1, -1)
         begun = not scales.isnan().any()
         self.scales = Scales(centre.clone(), scale.clone()) if begun else None

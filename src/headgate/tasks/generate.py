@@ -28,7 +28,7 @@ from headgate.tasks.continuation import Chooser, check_length, complete_texts, c
 from headgate.tasks.generate_data import cut_document, learn_field, tokens_for
 from headgate.tasks.generate_export import exported_text
 from headgate.tasks.generate_frames import FRAMES, GenerateFrames, are_frames
-from headgate.tasks.generate_judge import judge
+from headgate.tasks.generate_judge import judge, surprises
 from headgate.tasks.generate_learner import GenerateLearner, Window, resets_of
 from headgate.tasks.generate_settings import GenerateSettings
 from headgate.tasks.protocol import Evaluation, build_settings, divide_rows, fine_tuned
@@ -347,27 +347,27 @@ class Generate:
         """Show what the layers do at each token, what they expect next, and their surprise."""
         network = self.network.eval()
         ids = self.text.prompt(text)
-        read = torch.tensor([[self.text.start, *ids]], device=next(network.parameters()).device)
-        nats, _ = network.nats(read[:, :-1], read[:, 1:])
-        _, first = network.recurrent(network.embedding(read[:, :1]))[:2]
+        read = torch.tensor([self.text.start, *ids], device=next(network.parameters()).device)
+        x = network.embedding(read[None])
+        _, first = network.recurrent(x[:1])[:2]
 
         def told(y: Tensor, last: Any, x: Tensor) -> Tensor:
             after = network.projection(network.dropout(y))
             return network.output(after).log_softmax(-1).transpose(0, 1)
 
-        tokens = tuple(self.field.tokens(ids))
-        found = Inspection(
+        # what came after each token; after the last what is most expected
+        expected = told(network.recurrent(x)[0][-1:], None, x)[0].argmax(1)
+        came = torch.cat([read[2:], expected]).cpu()
+        tokens, names = tuple(self.field.tokens(ids)), self.field.vocabulary()
+        return Inspection(
             tokens,
             network.recurrent,
-            network.embedding(read[:, 1:])[:, 0],
-            Outcome(told, LOG_PROBABILITIES, tokens, self.field.vocabulary(), aligned=True),
+            x[1:, 0],
+            Outcome(told, LOG_PROBABILITIES, tokens, names, came, aligned=True),
             start=(first,) if isinstance(first, Tensor) else first,
             text=text,
-            surprise=(nats[:, 0] / math.log(2)).cpu(),
+            surprise=surprises(self, read[1:].cpu()).float() / math.log(2),
         )
-        # what came after each token; after the last what is most expected
-        came = torch.cat([read[0, 2:].cpu(), found.answer[-1:].argmax(1)])
-        return replace(found, outcome=replace(found.outcome, targets=came))
 
 
 def _counts(field: TextField, texts: Sequence[str | Document], *, rows: bool) -> list[int]:
