@@ -14,14 +14,11 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from headgate.server.guard import CONNECTION, Connection, new_name, tell
+from headgate.server.guard import CONNECTION, LONG, Connection, new_name, tell
 from headgate.server.problems import ProblemError
 
-HEADERS = 16 << 10
-"""Bytes that the first line and the headers of a request may have."""
 _PIECES = 4096  # of one message
 _END: Any = {"type": "websocket.disconnect", "code": 1012}
-_LONG = f"the first line and the headers of a request have at most {HEADERS} bytes"
 
 
 class Patient(H11Protocol):
@@ -64,7 +61,7 @@ class Patient(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP by a problem document, if an answer is due."""
         long = getattr(sys.exc_info()[1], "error_status_hint", 400) == 431
-        problem = ProblemError(431, _LONG) if long else ProblemError(400, "the request is no HTTP")
+        problem = LONG if long else ProblemError(400, "the request is no HTTP")
         if self.conn.our_state is h11.IDLE:
             _refuse(self, problem)
         elif self.cycle.response_started:

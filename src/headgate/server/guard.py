@@ -28,9 +28,15 @@ OPEN = ("/healthz", "/readyz")
 """What is read without a token, and has an answer at all times: a balancer asks there."""
 CONNECTION = "headgate.connection"
 """Where a scope's extensions have its ``Connection``."""
+HEADERS = 16 << 10
+"""Bytes that the first line and the headers of a request may have."""
 _PAGE = "/page/"  # a browser sends no token for a page and its files, which hold no secret
 _READS = ("GET", "HEAD")  # their bodies are not waited for
 _CLOSE = {"Connection": "close"}
+LONG = ProblemError(
+    431, f"the first line and the headers of a request have at most {HEADERS} bytes", _CLOSE
+)
+"""What is answered where they have more."""
 _ENDS = ProblemError(503, "the server ends: come again when it is back", RETRY | _CLOSE)
 _PROCESS, _NUMBERS = secrets.token_hex(6), itertools.count(1)
 log = logging.getLogger("headgate.server")
@@ -100,6 +106,9 @@ class Guard:
             await watched.refuse(DEFECT, receive)
 
     def _check(self, scope: Scope, connection: Connection) -> None:
+        heads = [scope["path"].encode(), scope["query_string"], *itertools.chain(*scope["headers"])]
+        if sum(map(len, heads)) > HEADERS:  # the parser bounds what comes in several pieces
+            raise LONG
         headers = dict(scope["headers"])
         if self._local and self._token is None:
             _check_local(headers)

@@ -16,9 +16,9 @@ import uvicorn
 from headgate.errors import HeadgateError, OutputError
 from headgate.model import Model
 from headgate.server.app import create_app
-from headgate.server.connections import HEADERS, Patient, Socket
+from headgate.server.connections import Patient, Socket
 from headgate.server.desk import Desk
-from headgate.server.guard import Guard, is_here, tell_error
+from headgate.server.guard import HEADERS, Guard, is_here, tell_error
 from headgate.server.limits import Limits
 from headgate.server.problems import problem_of
 from headgate.server.shortcut import Shortcut
