@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.golden import HERE
 from tests.tiny import command
 
 import headgate
@@ -59,16 +60,13 @@ def test_every_command_has_a_page_that_explains_each_option(
     assert "Args:" not in page
 
 
-GOLDEN = Path(__file__).parent / "golden"
-
-
 @pytest.mark.parametrize(
     ("words", "slow"),
     [
         (["--help"], {"torch", "rich", "safetensors", "tokenizers", "numpy"}),
         (["train", "--help"], {"torch", "rich", "safetensors", "tokenizers", "numpy"}),
         (["demo", "--help"], {"torch", "rich", "safetensors", "tokenizers", "numpy"}),
-        (["predict", str(GOLDEN / "classify"), "-"], {"torch._dynamo", "sympy", "scipy"}),
+        (["predict", str(HERE / "classify"), "-"], {"torch._dynamo", "sympy", "scipy"}),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",
 )

@@ -215,6 +215,17 @@ def test_files_and_functions_are_short(path: Path) -> None:
     assert long_functions(code) == [], f"split it, or say why after {WHY_LONG!r} inside it"
 
 
+def test_an_error_is_made_where_it_is_raised() -> None:
+    """One that is kept grows by a traceback each time, and holds what stood in its frames."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in PYTHON
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id.isupper()
+    ]
+    assert found == []
+
+
 def test_native_files_are_short() -> None:
     files = [path for path in (ROOT / "native").rglob("*") if path.suffix in {".cpp", ".hpp"}]
     assert files

@@ -61,7 +61,7 @@ class Patient(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP by a problem document, if an answer is due."""
         long = getattr(sys.exc_info()[1], "error_status_hint", 400) == 431
-        problem = LONG if long else ProblemError(400, "the request is no HTTP")
+        problem = ProblemError(431, LONG) if long else ProblemError(400, "the request is no HTTP")
         if self.conn.our_state is h11.IDLE:
             _refuse(self, problem)
         elif self.cycle.response_started:

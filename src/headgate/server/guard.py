@@ -21,8 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from headgate.server.deadline import Deadline
 from headgate.server.desk import Desk
 from headgate.server.metrics import Metrics
-from headgate.server.problems import DEFECT, ProblemError
-from headgate.server.worker import RETRY
+from headgate.server.problems import DEFECT, RETRY, ProblemError
 
 OPEN = ("/healthz", "/readyz")
 """What is read without a token, and has an answer at all times: a balancer asks there."""
@@ -33,11 +32,8 @@ HEADERS = 16 << 10
 _PAGE = "/page/"  # a browser sends no token for a page and its files, which hold no secret
 _READS = ("GET", "HEAD")  # their bodies are not waited for
 _CLOSE = {"Connection": "close"}
-LONG = ProblemError(
-    431, f"the first line and the headers of a request have at most {HEADERS} bytes", _CLOSE
-)
+LONG = f"the first line and the headers of a request have at most {HEADERS} bytes"
 """What is answered where they have more."""
-_ENDS = ProblemError(503, "the server ends: come again when it is back", RETRY | _CLOSE)
 _PROCESS, _NUMBERS = secrets.token_hex(6), itertools.count(1)
 log = logging.getLogger("headgate.server")
 
@@ -86,7 +82,7 @@ class Guard:
             watched.abort()
         except asyncio.CancelledError:
             if not watched.connection.gone:  # the server ends, and this took too long
-                await watched.refuse(_ENDS, receive)
+                await watched.refuse(_ends(), receive)
                 raise
         finally:
             watched.end(self.desk.metrics)
@@ -108,7 +104,7 @@ class Guard:
     def _check(self, scope: Scope, connection: Connection) -> None:
         heads = [scope["path"].encode(), scope["query_string"], *itertools.chain(*scope["headers"])]
         if sum(map(len, heads)) > HEADERS:  # the parser bounds what comes in several pieces
-            raise LONG
+            raise ProblemError(431, LONG, _CLOSE)
         headers = dict(scope["headers"])
         if self._local and self._token is None:
             _check_local(headers)
@@ -120,7 +116,7 @@ class Guard:
                 why = f"{self.limits.connections} connections are open, and no more: come again"
                 raise ProblemError(503, why, RETRY | _CLOSE)
             if not self.desk.ready:
-                raise _ENDS
+                raise _ends()
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and (len(length) > 18 or int(length) > self.limits.body):
             raise self._large(close=b"expect" in headers)
@@ -194,6 +190,10 @@ def is_here(name: str) -> bool:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def _ends() -> ProblemError:
+    return ProblemError(503, "the server ends: come again when it is back", RETRY | _CLOSE)
 
 
 def _check_local(headers: dict[bytes, bytes]) -> None:
