@@ -107,6 +107,18 @@ def serving(
     token: str | None = None,
 ) -> Iterator[Client]:
     """Serve models in a thread; at the end the server ends as by a signal."""
+    with running(models, folder, limits, token) as (client, _, _):
+        yield client
+
+
+@contextlib.contextmanager
+def running(
+    models: Mapping[str, Model],
+    folder: Path,
+    limits: Limits | None = None,
+    token: str | None = None,
+) -> Iterator[tuple[Client, Server, threading.Thread]]:
+    """Serve models, and give the server with its thread, too: a test may end it."""
     store = Store(folder)
     desk = Desk(models, store, limits or Limits(), guarded=token is not None)
     there = threading.Event()
@@ -122,7 +134,7 @@ def serving(
     try:
         assert there.wait(60)
         client = Client(address[0], token)
-        yield client
+        yield client, server, thread
         client.close()
     finally:
         server.should_exit = True

@@ -27,18 +27,16 @@ from tests.rough import (
     until,
     waiting,
 )
-from tests.served import Client, bare, serving
+from tests.served import Client, bare, running, serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from headgate.errors import HeadgateError
 from headgate.model import Model
 from headgate.server.deadline import Deadline
-from headgate.server.desk import Desk
 from headgate.server.limits import Limits
-from headgate.server.run import Door, Server, configured
+from headgate.server.run import Server
 from headgate.server.session_routes import Acts
-from headgate.server.store import Store
 from headgate.tasks.continuation import Chooser
 
 SAY = posted("/v1/predict", b'{"model": "w", "inputs": ["warm"]}')
@@ -152,23 +150,9 @@ def test_work_stops_when_its_client_goes(tmp_path: Path, slow: None, held: Any) 
 @contextlib.contextmanager
 def ending(folder: Path, **limits: Any) -> Iterator[tuple[Client, Server, threading.Thread]]:
     """A server that the test ends, as a signal does."""
-    store = Store(folder)
-    desk = Desk({"m": bare(KINDS["generate"].make())}, store, Limits(**limits))
-    address: list[str] = []
-    server = Server(configured(desk, Door(port=0)), desk, address.append)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    with overheard():
-        thread.start()
-        try:
-            until(lambda: bool(address))
-            client = Client(address[0])
-            yield client, server, thread
-            client.close()
-        finally:
-            server.should_exit = True
-            thread.join(30)
-            assert not thread.is_alive()
-            store.close()
+    models = {"m": bare(KINDS["generate"].make())}
+    with overheard(), running(models, folder, Limits(**limits)) as found:
+        yield found
 
 
 def test_who_does_not_read_a_long_answer_is_cut_off(tmp_path: Path) -> None:
