@@ -195,6 +195,7 @@ def test_the_second_of_two_models_is_followed_and_held(page: Any) -> None:
     page.wait_for_selector("#maps .difference .main-svg")
     titles = page.locator("#maps h3").all_text_contents()
     assert titles[0].endswith(", as it was")
+    assert titles[2] == "held minus as it was"
     url = page.url
     page.get_by_label("Follow").select_option("classify")
     page.wait_for_selector("#units h3:text('Step 1: “a”')")

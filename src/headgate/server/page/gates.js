@@ -54,7 +54,8 @@ function specs() {
   const same = mine.name === its.name && mine.units === its.units;
   if (!same) return [mine, its];
   const count = Math.min(mine.count, its.count);
-  return [mine, its, { ...its, minus: mine.id, gate: false, difference: true, count, title: "the second minus the first" }];
+  const title = state.held ? "held minus as it was" : "the second minus the first";
+  return [mine, its, { ...its, minus: mine.id, gate: false, difference: true, count, title }];
 }
 
 function spec(look, about) {
